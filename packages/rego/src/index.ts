@@ -1,1 +1,1 @@
-export {}
+export { Decimal, type Json } from './value.js'

@@ -1,0 +1,69 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+import type { Tables } from './tables.js'
+
+/** Where PostgreSQL is: a URL, or the parts of a local connection. */
+export type Connection =
+  | { readonly url: string }
+  | {
+      readonly host: string
+      readonly port: number
+      readonly user: string
+      readonly database: string
+      readonly password?: string | undefined
+    }
+
+/** The database as queries see it. */
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+const TIMESTAMPTZ = 1184
+const TIMESTAMPTZ_ARRAY = 1185
+const INT8 = 20
+
+type Parser = (text: string) => unknown
+
+// Times are milliseconds and 64-bit counters are numbers everywhere in the service; neither comes near 2^53.
+const parsers = new Map<number, Parser>([
+  [TIMESTAMPTZ, (text) => Date.parse(text)],
+  [TIMESTAMPTZ_ARRAY, (text) => parseDates(text).map((date) => date?.getTime() ?? null)],
+  [INT8, Number],
+])
+const parseDates = pg.types.getTypeParser(
+  TIMESTAMPTZ_ARRAY as Parameters<typeof pg.types.getTypeParser>[0],
+  'text',
+) as (text: string) => (Date | null)[]
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => parsers.get(oid) ?? pg.types.getTypeParser(oid, format ?? 'text'),
+}
+
+/** Options of `pg` for a connection of the service: its schema, its time zone, its way of reading values. */
+export function clientConfig(connection: Connection): pg.ClientConfig {
+  const target =
+    'url' in connection
+      ? { connectionString: connection.url }
+      : {
+          host: connection.host,
+          port: connection.port,
+          user: connection.user,
+          database: connection.database,
+          password: connection.password,
+        }
+  return {
+    ...target,
+    types,
+    application_name: 'countersign',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    options: '-c search_path=countersign -c TimeZone=UTC -c lock_timeout=2s -c statement_timeout=5s',
+  }
+}
+
+/** A pool of connections and Kysely on it, for everything that is not the commit. */
+export function openDatabase(connection: Connection, size: number): { db: Db; pool: pg.Pool } {
+  const pool = new pg.Pool({ ...clientConfig(connection), max: size, idleTimeoutMillis: 30_000 })
+  // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
+  pool.on('error', () => {})
+  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool }
+}

@@ -16,6 +16,8 @@ export class Decimal {
   constructor(
     readonly coefficient: bigint,
     readonly exponent: number,
+    /** The result of float arithmetic: its digits past a double's are no promise, so it may leave the engine as a double. */
+    readonly approximate = false,
   ) {}
 
   /** The decimal in OPA's printing. */

@@ -14,7 +14,16 @@
  * which look at own properties alone, so a key such as `__proto__` or `constructor` is a key like any other.
  * Never build a plain object from Rego keys: build a `RegoObject`.
  */
-import { compareNumbers, Decimal, formatNumber, isNumber, numberKey, parseNumber, type RegoNumber } from './number.js'
+import {
+  compareNumbers,
+  Decimal,
+  formatNumber,
+  isNumber,
+  numberKey,
+  parseNumber,
+  type RegoNumber,
+  toDouble,
+} from './number.js'
 
 export type Value = null | boolean | string | RegoNumber | readonly Value[] | PlainObject | RegoObject | RegoSet
 /** A JSON object from outside. */
@@ -365,11 +374,12 @@ export function lookup(value: Value, key: Value): Value | undefined {
 
 /**
  * The value as JSON. Sets become arrays in Rego's order; keys that are no strings become their JSON text; a number beyond a
- * double stays `bigint` or {@link Decimal} (give `{ bigNumbers: 'text' }` to have these as strings).
+ * double stays `bigint` or {@link Decimal}, but a quotient such as 1/3 becomes the nearest double (give `{ bigNumbers: 'text' }` to have these as strings).
  */
 export function toJson(value: Value, options?: { readonly bigNumbers?: 'exact' | 'text' }): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'number') return value === 0 ? 0 : value
+  if (value instanceof Decimal && value.approximate) return toDouble(value)
   if (typeof value === 'bigint' || value instanceof Decimal)
     return options?.bigNumbers === 'text' ? value.toString() : value
   if (Array.isArray(value)) return value.map((element: Value) => toJson(element, options))

@@ -1,0 +1,98 @@
+/** Reading operands as OPA does, with its messages. */
+import { arrayOperand, BuiltinError, numberOperand, OperandError } from '../builtins-api.js'
+import { normalize, type RegoNumber, toSafeInteger } from '../number.js'
+import { isArray, isSet, type RegoSet, typeName, type Value } from '../value.js'
+import { boundedParts } from './go/big-float.js'
+
+/** The value of an operand that the evaluator promises to pass. */
+export function given(value: Value | undefined): Value {
+  return value ?? null
+}
+
+/** "operand 2 must be one of {set, array} but got number", the expected types in the order that OPA names them. */
+export function typeError(position: number, got: Value | undefined, ...expected: readonly string[]): OperandError {
+  const what = expected.length === 1 ? expected[0] : `one of {${expected.join(', ')}}`
+  return new OperandError(`operand ${position} must be ${what} but got ${typeName(got ?? null)}`)
+}
+
+/** "operand 1 must be array of strings but got array containing number" */
+export function elementError(position: number, composite: Value, got: Value, expected: string): OperandError {
+  const type = typeName(composite)
+  return new OperandError(
+    `operand ${position} must be ${type} of ${expected}s but got ${type} containing ${typeName(got)}`,
+  )
+}
+
+/** An integer within 64 bits; beyond the safe integers the nearest double, which is only good for comparing with sizes. */
+export function intOperand(value: Value | undefined, position: number): number {
+  const number = numberOperand(value, position)
+  const safe = toSafeInteger(number)
+  if (safe !== undefined) return safe
+  const integer = integerOf(number)
+  if (integer === undefined || BigInt.asIntN(64, integer) !== integer) throw notInteger(position)
+  return Number(integer)
+}
+
+/** An integer of any size. OPA says "operand 2 must be integer but got string" for other types. */
+export function bigIntOperand(value: Value | undefined, position: number): bigint {
+  if (typeName(value ?? null) !== 'number') throw typeError(position, value, 'integer')
+  const integer = integerOf(value as RegoNumber)
+  if (integer === undefined) throw notInteger(position)
+  return integer
+}
+
+/** The integer that a number is; undefined when it has a fraction. Throws when it has too many digits to compute with. */
+export function integerOf(value: RegoNumber): bigint | undefined {
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  const [coefficient, exponent] = boundedParts(value)
+  return exponent < 0 ? undefined : coefficient * 10n ** BigInt(exponent)
+}
+
+export function integer(value: bigint): RegoNumber {
+  return normalize(value, 0)
+}
+
+function notInteger(position: number): OperandError {
+  return new OperandError(`operand ${position} must be integer number but got floating-point number`)
+}
+
+/** The strings of an array or set. */
+export function stringsOperand(value: Value | undefined, position: number): readonly string[] {
+  const collection = given(value)
+  if (!isArray(collection) && !isSet(collection)) throw typeError(position, value, 'array', 'set')
+  return stringElements(collection, position)
+}
+
+export function stringElements(collection: readonly Value[] | RegoSet, position: number): readonly string[] {
+  const strings: string[] = []
+  for (const element of collection) {
+    if (typeof element !== 'string') throw elementError(position, collection, element, 'string')
+    strings.push(element)
+  }
+  return strings
+}
+
+/** Single characters of an array of strings. */
+export function runesOperand(value: Value | undefined, position: number): readonly string[] {
+  const array = arrayOperand(value, position)
+  return array.map((element) => {
+    if (typeof element !== 'string') throw elementError(position, array, element, 'string')
+    if ([...element].length !== 1) throw elementError(position, array, element, 'rune')
+    return element
+  })
+}
+
+/** The elements of an array or set in order; undefined for other types. */
+export function elementsOf(value: Value | undefined): readonly Value[] | undefined {
+  const collection = given(value)
+  if (isArray(collection)) return collection
+  return isSet(collection) ? collection.sorted() : undefined
+}
+
+/** Results are kept below this many UTF-16 units, so that a policy cannot exhaust memory. */
+export const MAX_TEXT = 64 * 1024 * 1024
+
+export function boundedText(length: number): void {
+  if (length > MAX_TEXT) throw new BuiltinError('result is too large')
+}

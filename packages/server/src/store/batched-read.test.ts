@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { BatchedRead } from './batched-read.js'
+
+test('keys asked for while a query is on its way share the next one', async () => {
+  const asked: (readonly string[])[] = []
+  const reads = new BatchedRead(async (keys) => {
+    asked.push(keys)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return new Map(keys.filter((key) => key !== 'none').map((key) => [key, `${key}!`]))
+  })
+  const first = reads.ask('a')
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  const rest = Promise.all([reads.ask('b'), reads.ask('b'), reads.ask('none')])
+  expect([await first, ...(await rest)]).toEqual(['a!', 'b!', 'b!', undefined])
+  expect(asked).toEqual([['a'], ['b', 'none']])
+})
+
+test('a query that fails fails those who asked for it and nobody else', async () => {
+  let fail = true
+  const reads = new BatchedRead((keys) =>
+    fail ? Promise.reject(new Error('lost')) : Promise.resolve(new Map(keys.map((key) => [key, 1]))),
+  )
+  await expect(reads.ask('a')).rejects.toThrow('lost')
+  fail = false
+  expect(await reads.ask('a')).toBe(1)
+})

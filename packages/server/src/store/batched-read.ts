@@ -1,0 +1,30 @@
+/**
+ * Reads many keys in one query. Whoever asks while a query is on its way waits for the next, which starts when this
+ * one ends: so an answer was always read after it was asked for, and load makes batches larger, not more numerous.
+ *
+ * @example
+ * ```ts
+ * const revisions = new BatchedRead((ids: readonly string[]) => readRevisions(db, ids))
+ * const revision = await revisions.ask(zoneId) // undefined when the query did not return the key
+ * ```
+ */
+export class BatchedRead<V> {
+  #waiting: { readonly keys: Set<string>; readonly answer: Promise<ReadonlyMap<string, V>> } | undefined
+  #reading: Promise<unknown> = Promise.resolve()
+
+  constructor(private readonly read: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>) {}
+
+  async ask(key: string): Promise<V | undefined> {
+    if (this.#waiting === undefined) {
+      const keys = new Set<string>()
+      const answer = this.#reading.then(() => {
+        this.#waiting = undefined
+        return this.read([...keys])
+      })
+      this.#waiting = { keys, answer }
+      this.#reading = answer.catch(() => {})
+    }
+    this.#waiting.keys.add(key)
+    return (await this.#waiting.answer).get(key)
+  }
+}

@@ -1,0 +1,106 @@
+import type { Json, OAuthErrorCode } from '@countersign/protocol'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+
+const STATUS: { readonly [code in OAuthErrorCode]: number } = {
+  invalid_request: 400,
+  invalid_client: 401,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_grant: 400,
+  invalid_scope: 400,
+  invalid_target: 400,
+  access_denied: 403,
+  interaction_required: 401,
+  slow_down: 429,
+  temporarily_unavailable: 503,
+}
+
+export interface OAuthErrorOptions {
+  /** When the code's usual status is not the one: 413, 415, a failed proof's 401. */
+  readonly status?: number
+  readonly headers?: { readonly [name: string]: string }
+  /** Seconds until a retry can succeed. */
+  readonly retryAfter?: number
+  /** Further members of the body, as those of a pause. */
+  readonly members?: { readonly [member: string]: Json | undefined }
+}
+
+// RFC 6749 section 5.2 allows printable ASCII without the quote and the backslash.
+const NOT_DESCRIPTION = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/g
+
+/**
+ * An error of the token endpoint and its neighbours, thrown anywhere beneath their routes. The description is for
+ * the developer who reads it; it never repeats what was sent.
+ *
+ * @example
+ * ```ts
+ * throw new OAuthError('invalid_target', 'no_such_resource: a requested resource is not registered in this zone')
+ * ```
+ * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+ */
+export class OAuthError extends Error {
+  override readonly name = 'OAuthError'
+  readonly error: OAuthErrorCode
+  readonly description: string
+  readonly status: number
+  readonly headers: { readonly [name: string]: string }
+  readonly members: { readonly [member: string]: Json | undefined }
+
+  constructor(error: OAuthErrorCode, description: string, options: OAuthErrorOptions = {}) {
+    super(`${error}: ${description}`)
+    this.error = error
+    this.description = description.replace(NOT_DESCRIPTION, "'")
+    this.status = options.status ?? STATUS[error]
+    this.members = options.members ?? {}
+    const headers: { [name: string]: string } = {}
+    if (this.status === 401) headers['www-authenticate'] = authenticateHeader(error)
+    if (options.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(options.retryAfter)))
+    this.headers = { ...headers, ...options.headers }
+  }
+}
+
+// HTTP wants the header on every 401; RFC 6749 wants the scheme that the client could have used.
+function authenticateHeader(error: OAuthErrorCode): string {
+  return error === 'invalid_client' ? 'Basic realm="countersign", charset="UTF-8"' : `Bearer error="${error}"`
+}
+
+/** Answers with an OAuth error: its members, the request's id, and no caching. */
+export function sendOAuthError(request: FastifyRequest, reply: FastifyReply, error: OAuthError): FastifyReply {
+  return reply
+    .code(error.status)
+    .headers({ 'cache-control': 'no-store', ...error.headers })
+    .type('application/json; charset=utf-8')
+    .send({ error: error.error, error_description: error.description, ...error.members, requestId: request.id })
+}
+
+/**
+ * The error handler of a plugin whose routes speak OAuth: `app.setErrorHandler(answerOAuthError)`. What is neither an
+ * OAuth error nor the client's fault is logged and answered as a passing failure: an exchange that broke may be tried
+ * again, and nothing was issued.
+ */
+export function answerOAuthError(
+  error: FastifyError | OAuthError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof OAuthError) return sendOAuthError(request, reply, error)
+  const status = error.statusCode
+  if (status !== undefined && status >= 400 && status < 500) {
+    return sendOAuthError(
+      request,
+      reply,
+      new OAuthError('invalid_request', CLIENT_FAULTS[status] ?? 'the request is malformed', { status }),
+    )
+  }
+  request.log.error({ err: error }, 'a request of the token endpoint family failed')
+  return sendOAuthError(
+    request,
+    reply,
+    new OAuthError('temporarily_unavailable', 'the service cannot answer now; try again', { retryAfter: 1 }),
+  )
+}
+
+const CLIENT_FAULTS: { readonly [status: number]: string } = {
+  413: 'the body is larger than 64 KiB',
+  415: 'the body must be application/x-www-form-urlencoded in UTF-8, without a content encoding',
+}

@@ -1,0 +1,64 @@
+import type { Aal, ChallengeType, Identity } from '@countersign/protocol'
+import type { Demand } from '../store/tables.js'
+
+/** A challenge as stored, all instants in milliseconds since the epoch. */
+export interface StoredChallenge {
+  readonly id: string
+  readonly zoneId: string
+  readonly sessionId: string
+  readonly principalId: string
+  readonly applicationId: string
+  readonly type: ChallengeType
+  readonly demand: Demand
+  /** Whom an `mfa` prover must name; null when nobody can be named. */
+  readonly proverSubject: Identity | null
+  /** Identity keys of the requester set when the challenge was made. */
+  readonly requesters: readonly string[]
+  /** Applications whose present owners and secret holders are requesters too. */
+  readonly requesterApplications: readonly string[]
+  /** The canonical binding document, exactly the bytes {@link bindingHash} covers. */
+  readonly requestJson: string
+  readonly bindingHash: Buffer
+  readonly predecessorId: string | null
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly satisfiedAt: number | null
+  readonly rejectedAt: number | null
+  readonly consumedAt: number | null
+  /** The event of the exchange that consumed it. */
+  readonly consumedBy: string | null
+  readonly decisionReason: string | null
+  readonly proofs: readonly Proof[]
+}
+
+/** A challenge with everything that decides whether it may be presented, read in one round trip. */
+export interface ChallengeRecord extends StoredChallenge {
+  /** SHA-256 of each secret that was handed out for it. */
+  readonly secretHashes: readonly Buffer[]
+  /** Whether another challenge stands on this one: it can then only be used through that one. */
+  readonly hasSuccessor: boolean
+  /** The challenges it stands on, the nearest first. */
+  readonly predecessors: readonly StoredChallenge[]
+}
+
+/** What was given towards a challenge, and by whom. */
+export interface Proof {
+  /** `admin:<token id>`, the credential that acted. */
+  readonly approver: string
+  readonly owner: Identity
+  readonly ownerKey: string
+  readonly method: string
+  /** What an authentication reached; null for other proofs. */
+  readonly aal: Aal | null
+  readonly amr: readonly string[]
+  readonly authTime: number | null
+  readonly evidence: unknown
+  readonly reason: string | null
+  readonly at: number
+}
+
+/** Failed proofs of one application for one principal. */
+export interface Throttle {
+  readonly failures: readonly number[]
+  readonly blockedUntil: number | null
+}

@@ -1,0 +1,32 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+const SECRET_BYTES = 32
+
+/** A challenge secret: handed out once, in the pause; only its hash is stored. */
+export interface ChallengeSecret {
+  /** 32 random bytes, base64url. */
+  readonly secret: string
+  /** SHA-256 of the secret's text. */
+  readonly hash: Buffer
+}
+
+/** A new secret from `random`, which gives as many random bytes as it is asked for. */
+export function newSecret(random: (size: number) => Buffer = randomBytes): ChallengeSecret {
+  const secret = random(SECRET_BYTES).toString('base64url')
+  return { secret, hash: hashSecret(secret) }
+}
+
+/** What is stored of a secret. */
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret, 'utf8').digest()
+}
+
+/** Whether a presented secret is one of those handed out. Every hash is looked at, in constant time. */
+export function secretMatches(presented: string, hashes: readonly Buffer[]): boolean {
+  const hash = hashSecret(presented)
+  let found = false
+  for (const known of hashes) {
+    if (known.length === hash.length && timingSafeEqual(known, hash)) found = true
+  }
+  return found
+}

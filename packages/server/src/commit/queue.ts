@@ -1,0 +1,207 @@
+import pg from 'pg'
+import { type Connection, clientConfig } from '../store/database.js'
+import { encodeBatch } from './encode.js'
+import { type CommitItem, exclusiveKeys, type Verdict } from './item.js'
+
+/** Nothing was recorded, and nothing is known to be wrong with the request: it may be tried again. */
+export class CommitUnavailable extends Error {
+  constructor(
+    message: string,
+    /** After how many seconds to try again. */
+    readonly retryAfter: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+export interface CommitQueueOptions {
+  readonly connection: Connection
+  /** Told of every failure of the database, for the log. */
+  readonly onError: (error: Error) => void
+  /** Most items in one transaction. */
+  readonly mostInBatch?: number
+  /** Most items waiting; beyond it new ones are refused at once, since they would only wait in vain. */
+  readonly mostWaiting?: number
+  /** How long an item may wait for an answer in all, in milliseconds. */
+  readonly patienceMs?: number
+}
+
+interface Waiting {
+  readonly item: CommitItem
+  readonly keys: readonly string[]
+  readonly deadline: number
+  readonly resolve: (verdict: Verdict) => void
+  readonly reject: (error: Error) => void
+}
+
+const RECONNECT_MS = 100
+
+/**
+ * Group commit: outcomes that arrive while a transaction is on its way go into the next one together. One is in flight
+ * at a time, on a connection of its own, so a busy node makes its batches larger and an idle one waits for nothing.
+ *
+ * When the connection breaks with a batch in flight, nobody knows whether it was committed: it is submitted again
+ * marked so, and what is already in the ledger is answered as recorded.
+ */
+export class CommitQueue {
+  readonly #options: Required<CommitQueueOptions>
+  readonly #waiting: Waiting[] = []
+  #client: pg.Client | undefined
+  #running = false
+  #closed = false
+  #idle: (() => void)[] = []
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = { mostInBatch: 256, mostWaiting: 2048, patienceMs: 8_000, ...options }
+  }
+
+  /** How many items wait for the next transaction. */
+  get depth(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * Records an outcome, or says why it was not.
+   *
+   * @throws CommitUnavailable when the queue is full, closing, or the database does not answer in time
+   */
+  submit(item: CommitItem): Promise<Verdict> {
+    if (this.#closed) return Promise.reject(new CommitUnavailable('the service is stopping', 1))
+    if (this.#waiting.length >= this.#options.mostWaiting) {
+      return Promise.reject(new CommitUnavailable('more requests than the database can record', 1))
+    }
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + this.#options.patienceMs
+      this.#waiting.push({ item, keys: exclusiveKeys(item), deadline, resolve, reject })
+      if (!this.#running) {
+        this.#running = true
+        // What arrives in the same turn of the event loop belongs in the same batch.
+        setImmediate(() => this.#run())
+      }
+    })
+  }
+
+  /** Records what waits, then closes. Nothing new is taken. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    await this.#client?.end().catch(() => {})
+    this.#client = undefined
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#take()
+      await this.#settle(batch)
+    }
+    this.#running = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #take(): Waiting[] {
+    const taken: Waiting[] = []
+    const held = new Set<string>()
+    let kept = 0
+    for (let index = 0; index < this.#waiting.length; index++) {
+      const waiting = this.#waiting[index] as Waiting
+      if (taken.length < this.#options.mostInBatch && !waiting.keys.some((key) => held.has(key))) {
+        for (const key of waiting.keys) held.add(key)
+        taken.push(waiting)
+      } else {
+        this.#waiting[kept++] = waiting
+      }
+    }
+    this.#waiting.length = kept
+    return taken
+  }
+
+  async #settle(batch: readonly Waiting[]): Promise<void> {
+    let resubmitted = false
+    for (;;) {
+      const now = performance.now()
+      const patient = batch.filter((waiting) => waiting.deadline > now)
+      if (patient.length < batch.length) {
+        for (const waiting of batch) {
+          if (waiting.deadline <= now) waiting.reject(new CommitUnavailable('the database did not answer in time', 1))
+        }
+        if (patient.length > 0) await this.#settle(patient)
+        return
+      }
+      try {
+        const verdicts = await this.#execute(batch, resubmitted)
+        batch.forEach((waiting, n) => {
+          waiting.resolve(verdicts.get(n) ?? { status: 'stale' })
+        })
+        return
+      } catch (error) {
+        const failure = error instanceof Error ? error : new Error(String(error))
+        this.#options.onError(failure)
+        if (isDataError(failure)) {
+          // One of them cannot be written. Alone, each of the others can, and that one is named.
+          if (batch.length === 1) batch[0]?.reject(failure)
+          else for (const waiting of batch) await this.#settle([waiting])
+          return
+        }
+        if (failure instanceof pg.DatabaseError && !isShutdown(failure)) {
+          // Rolled back for certain, by a time-out or a lost race for locks.
+          for (const waiting of batch)
+            waiting.reject(new CommitUnavailable('the database is busy', 1, { cause: failure }))
+          return
+        }
+        resubmitted = true
+        this.#dropClient()
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS))
+      }
+    }
+  }
+
+  async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<ReadonlyMap<number, Verdict>> {
+    const client = await this.#connect()
+    const answer = await client.query<{ n: number; status: Verdict['status']; leaf_index: number | null }>({
+      name: 'commit',
+      text: 'SELECT n, status, leaf_index FROM commit_batch($1::jsonb)',
+      values: [
+        encodeBatch(
+          batch.map(({ item }) => item),
+          resubmitted,
+        ),
+      ],
+    })
+    return new Map(
+      answer.rows.map((row) => [
+        row.n,
+        row.status === 'recorded' && row.leaf_index !== null
+          ? { status: 'recorded', leafIndex: row.leaf_index }
+          : { status: row.status === 'recorded' ? 'stale' : row.status },
+      ]),
+    )
+  }
+
+  async #connect(): Promise<pg.Client> {
+    if (this.#client !== undefined) return this.#client
+    const client = new pg.Client(clientConfig(this.#options.connection))
+    client.on('error', () => {
+      if (this.#client === client) this.#client = undefined
+    })
+    await client.connect()
+    this.#client = client
+    return client
+  }
+
+  #dropClient(): void {
+    const client = this.#client
+    this.#client = undefined
+    client?.end().catch(() => {})
+  }
+}
+
+// Classes 22 (data exception) and 23 (integrity constraint violation).
+function isDataError(error: Error): boolean {
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '')
+}
+
+// Class 57P: the server is going down or coming up; the connection is of no more use.
+function isShutdown(error: pg.DatabaseError): boolean {
+  return error.code?.startsWith('57P') === true
+}

@@ -1,0 +1,241 @@
+import { type Kysely, sql } from 'kysely'
+
+/** The one transaction: see `commit/queue.ts` for what goes in and what comes out. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql.raw(commitBatch).execute(db)
+}
+
+// Statement by statement, because in READ COMMITTED each statement sees what was committed before *it*: the first
+// takes the zones' locks and nothing else, and only what the later ones read is known to stand.
+//
+// First every check, over all items; then every write, for the items that passed. Between the two nothing can change,
+// since whoever changes a zone holds its lock. An item that fails a check writes nothing and is answered with why.
+const commitBatch = `
+CREATE FUNCTION commit_batch(p jsonb) RETURNS TABLE (n int, status text, leaf_index bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = countersign AS $$
+#variable_conflict use_column
+DECLARE
+  t timestamptz;
+  finished int[] := '{}';
+  stale int[];
+  replayed int[] := '{}';
+  capped int[] := '{}';
+  dead int[];
+BEGIN
+  PERFORM FROM zone_heads h
+    WHERE h.zone_id = ANY (ARRAY(SELECT jsonb_array_elements_text(p->'zones')::uuid))
+    ORDER BY h.zone_id FOR NO KEY UPDATE;
+  t := countersign.now();
+
+  IF p ? 'resubmitted' THEN
+    finished := ARRAY(
+      SELECT i.n FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid)
+      JOIN audit_events e ON e.zone_id = i.zone AND e.id = i.id);
+  END IF;
+
+  stale := ARRAY(
+    SELECT i.n FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, rev bigint)
+    LEFT JOIN zone_heads h ON h.zone_id = i.zone
+    WHERE h.revision IS DISTINCT FROM i.rev
+    UNION ALL
+    SELECT a.n FROM jsonb_to_recordset(p->'anchors') AS a(n int, zone uuid, id uuid, v bigint)
+    LEFT JOIN sessions s ON s.zone_id = a.zone AND s.id = a.id
+    WHERE s.version IS DISTINCT FROM a.v OR s.status <> 'active' OR s.expires_at <= t);
+
+  IF p ? 'opens' THEN
+    stale := stale || ARRAY(
+      SELECT o.n FROM jsonb_to_recordset(p->'opens')
+        AS o(n int, zone uuid, key_hash bytea, subject_key text, token_issued_at timestamptz)
+      WHERE EXISTS (SELECT FROM sessions s WHERE s.zone_id = o.zone AND s.key_hash = o.key_hash)
+        OR EXISTS (SELECT FROM subject_cutoffs c WHERE c.zone_id = o.zone AND c.subject_key = o.subject_key
+                   AND c.not_before > o.token_issued_at));
+  END IF;
+
+  IF p ? 'once' THEN
+    replayed := ARRAY(
+      SELECT o.n FROM jsonb_to_recordset(p->'once') AS o(n int, zone uuid, kind text, key bytea)
+      JOIN once_values u ON u.zone_id = o.zone AND u.kind = o.kind AND u.key = o.key);
+  END IF;
+
+  IF p ? 'recoveries' THEN
+    stale := stale || ARRAY(
+      SELECT r.n FROM jsonb_to_recordset(p->'recoveries') AS r(n int, zone uuid, application uuid, key_hash bytea)
+      JOIN recoveries k ON k.zone_id = r.zone AND k.application_id = r.application AND k.key_hash = r.key_hash
+      WHERE k.expires_at > t);
+  END IF;
+
+  IF p ? 'throttles' THEN
+    stale := stale || ARRAY(
+      SELECT x.n FROM jsonb_to_recordset(p->'throttles') AS x(n int, zone uuid, application uuid, principal text)
+      JOIN challenge_throttles k
+        ON k.zone_id = x.zone AND k.application_id = x.application AND k.principal_id = x.principal
+      WHERE k.blocked_until > t);
+  END IF;
+
+  IF p ? 'consumes' THEN
+    stale := stale || ARRAY(
+      SELECT c.n FROM jsonb_to_recordset(p->'consumes')
+        AS c(n int, zone uuid, id uuid, application uuid, session uuid, principal text, binding bytea, secret bytea)
+      LEFT JOIN step_up_challenges s ON s.zone_id = c.zone AND s.id = c.id AND s.application_id = c.application
+        AND s.session_id = c.session AND s.principal_id = c.principal AND s.binding_hash = c.binding
+        AND s.satisfied_at IS NOT NULL AND s.rejected_at IS NULL AND s.consumed_at IS NULL AND s.expires_at > t
+      WHERE s.id IS NULL OR (c.secret IS NOT NULL AND (
+        NOT EXISTS (SELECT FROM challenge_secrets k
+                    WHERE k.zone_id = c.zone AND k.challenge_id = c.id AND k.hash = c.secret)
+        OR EXISTS (SELECT FROM step_up_challenges x WHERE x.zone_id = c.zone AND x.predecessor_id = c.id))));
+  END IF;
+
+  IF p ? 'creates' THEN
+    stale := stale || ARRAY(
+      SELECT c.n FROM jsonb_to_recordset(p->'creates')
+        AS c(n int, zone uuid, application uuid, binding bytea, chain uuid[], predecessor uuid)
+      WHERE EXISTS (SELECT FROM step_up_challenges s
+                    WHERE s.zone_id = c.zone AND s.application_id = c.application AND s.binding_hash = c.binding
+                      AND s.consumed_at IS NULL AND s.rejected_at IS NULL AND s.expires_at > t AND s.id <> ALL (c.chain))
+        OR EXISTS (SELECT FROM unnest(c.chain) AS link(id)
+                   LEFT JOIN step_up_challenges s ON s.zone_id = c.zone AND s.id = link.id
+                   WHERE s.satisfied_at IS NULL OR s.rejected_at IS NOT NULL OR s.consumed_at IS NOT NULL
+                      OR s.expires_at <= t)
+        OR EXISTS (SELECT FROM step_up_challenges s WHERE s.zone_id = c.zone AND s.predecessor_id = c.predecessor));
+    capped := ARRAY(
+      SELECT w.n FROM (
+        SELECT c.n, row_number() OVER (PARTITION BY c.zone, c.application, c.principal ORDER BY c.n) + (
+          SELECT count(*) FROM step_up_challenges s
+          WHERE s.zone_id = c.zone AND s.application_id = c.application AND s.principal_id = c.principal
+            AND s.consumed_at IS NULL AND s.rejected_at IS NULL AND s.expires_at > t) AS live
+        FROM jsonb_to_recordset(p->'creates') AS c(n int, zone uuid, application uuid, principal text)
+        WHERE c.n <> ALL (stale)) w
+      WHERE w.live > (p->>'most_live')::int);
+  END IF;
+
+  IF p ? 'joins' THEN
+    stale := stale || ARRAY(
+      SELECT j.n FROM jsonb_to_recordset(p->'joins') AS j(n int, zone uuid, id uuid)
+      LEFT JOIN step_up_challenges s ON s.zone_id = j.zone AND s.id = j.id
+        AND s.consumed_at IS NULL AND s.rejected_at IS NULL AND s.expires_at > t
+      WHERE s.id IS NULL);
+    capped := capped || ARRAY(
+      SELECT j.n FROM jsonb_to_recordset(p->'joins') AS j(n int, zone uuid, id uuid)
+      WHERE (SELECT count(*) FROM challenge_secrets k WHERE k.zone_id = j.zone AND k.challenge_id = j.id)
+        >= (p->>'most_secrets')::int);
+  END IF;
+
+  dead := finished || stale || replayed || capped;
+
+  IF p ? 'opens' THEN
+    INSERT INTO sessions (zone_id, id, kind, issuer, subject, application_id, key_hash, aal, acr, amr, auth_time,
+                          token_issued_at, created_at, expires_at, last_used_at)
+      SELECT o.zone, o.id, o.kind, o.issuer, o.subject, o.application, o.key_hash, o.aal, o.acr, o.amr, o.auth_time,
+             o.token_issued_at, t, o.expires_at, t
+      FROM jsonb_to_recordset(p->'opens')
+        AS o(n int, zone uuid, id uuid, kind text, issuer text, subject text, application uuid, key_hash bytea, aal text,
+             acr text, amr text[], auth_time timestamptz, token_issued_at timestamptz, expires_at timestamptz)
+      WHERE o.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'raises' THEN
+    UPDATE sessions s SET aal = r.aal, acr = r.acr, amr = r.amr, auth_time = r.auth_time,
+        token_issued_at = coalesce(r.token_issued_at, s.token_issued_at), version = s.version + 1
+      FROM jsonb_to_recordset(p->'raises')
+        AS r(n int, zone uuid, id uuid, aal text, acr text, amr text[], auth_time timestamptz, token_issued_at timestamptz)
+      WHERE s.zone_id = r.zone AND s.id = r.id AND r.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'once' THEN
+    INSERT INTO once_values (zone_id, kind, key, expires_at)
+      SELECT o.zone, o.kind, o.key, o.expires_at
+      FROM jsonb_to_recordset(p->'once') AS o(n int, zone uuid, kind text, key bytea, expires_at timestamptz)
+      WHERE o.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'recoveries' THEN
+    INSERT INTO recoveries AS k (zone_id, application_id, key_hash, binding_hash, event_id, challenge_id, claims, expires_at)
+      SELECT r.zone, r.application, r.key_hash, r.binding, r.event, r.challenge, r.claims, r.expires_at
+      FROM jsonb_to_recordset(p->'recoveries')
+        AS r(n int, zone uuid, application uuid, key_hash bytea, binding bytea, event uuid, challenge uuid, claims jsonb,
+             expires_at timestamptz)
+      WHERE r.n <> ALL (dead)
+      ON CONFLICT (zone_id, application_id, key_hash) DO UPDATE SET binding_hash = EXCLUDED.binding_hash,
+        event_id = EXCLUDED.event_id, challenge_id = EXCLUDED.challenge_id, claims = EXCLUDED.claims,
+        expires_at = EXCLUDED.expires_at;
+  END IF;
+
+  IF p ? 'consumes' THEN
+    UPDATE step_up_challenges s SET consumed_at = t, consumed_by = c.event
+      FROM jsonb_to_recordset(p->'consumes')
+        AS c(n int, zone uuid, id uuid, application uuid, session uuid, principal text, binding bytea, event uuid)
+      WHERE s.zone_id = c.zone AND s.id = c.id AND s.application_id = c.application AND s.session_id = c.session
+        AND s.principal_id = c.principal AND s.binding_hash = c.binding AND s.satisfied_at IS NOT NULL
+        AND s.rejected_at IS NULL AND s.consumed_at IS NULL AND s.expires_at > t AND c.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'creates' THEN
+    INSERT INTO step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type, demand,
+        prover_subject, requesters, requester_applications, request_json, binding_hash, predecessor_id, created_at, expires_at)
+      SELECT c.zone, c.id, c.session, c.principal, c.application, c.type, c.demand, c.prover_subject, c.requesters,
+        c.requester_applications, c.request, c.binding, c.predecessor, t, t + c.ttl_seconds * interval '1 second'
+      FROM jsonb_to_recordset(p->'creates')
+        AS c(n int, zone uuid, id uuid, session uuid, principal text, application uuid, type text, demand jsonb,
+             prover_subject jsonb, requesters text[], requester_applications uuid[], request text, binding bytea,
+             predecessor uuid, ttl_seconds int)
+      WHERE c.n <> ALL (dead);
+    UPDATE step_up_challenges s SET expires_at = greatest(s.expires_at, t + c.ttl_seconds * interval '1 second')
+      FROM jsonb_to_recordset(p->'creates') AS c(n int, zone uuid, chain uuid[], ttl_seconds int)
+      WHERE s.zone_id = c.zone AND s.id = ANY (c.chain) AND c.n <> ALL (dead);
+    INSERT INTO webhook_outbox (zone_id, id, payload, next_attempt_at, created_at)
+      SELECT c.zone, c.id, c.webhook, t, t
+      FROM jsonb_to_recordset(p->'creates') AS c(n int, zone uuid, id uuid, webhook text)
+      WHERE c.webhook IS NOT NULL AND c.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'secrets' THEN
+    INSERT INTO challenge_secrets (zone_id, challenge_id, hash, created_at)
+      SELECT k.zone, k.id, k.secret, t FROM jsonb_to_recordset(p->'secrets') AS k(n int, zone uuid, id uuid, secret bytea)
+      WHERE k.n <> ALL (dead);
+  END IF;
+
+  IF p ? 'throttles' THEN
+    DELETE FROM challenge_throttles k
+      USING jsonb_to_recordset(p->'throttles') AS x(n int, zone uuid, application uuid, principal text, failed boolean)
+      WHERE k.zone_id = x.zone AND k.application_id = x.application AND k.principal_id = x.principal
+        AND NOT x.failed AND x.n <> ALL (dead);
+    INSERT INTO challenge_throttles AS k (zone_id, application_id, principal_id, failures)
+      SELECT x.zone, x.application, x.principal, ARRAY[t]
+      FROM jsonb_to_recordset(p->'throttles') AS x(n int, zone uuid, application uuid, principal text, failed boolean)
+      WHERE x.failed AND x.n <> ALL (dead)
+      ON CONFLICT (zone_id, application_id, principal_id) DO UPDATE SET failures =
+        ARRAY(SELECT f FROM unnest(k.failures) AS f WHERE f > t - (p->>'window_seconds')::int * interval '1 second') || t;
+    UPDATE challenge_throttles k
+      SET failures = '{}', blocked_until = t + (p->>'cooldown_seconds')::int * interval '1 second'
+      FROM jsonb_to_recordset(p->'throttles') AS x(n int, zone uuid, application uuid, principal text, failed boolean)
+      WHERE k.zone_id = x.zone AND k.application_id = x.application AND k.principal_id = x.principal AND x.failed
+        AND x.n <> ALL (dead) AND cardinality(k.failures) >= (p->>'most_failures')::int;
+  END IF;
+
+  IF finished <> '{}' THEN
+    RETURN QUERY SELECT i.n, 'recorded', e.leaf_index
+      FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid)
+      JOIN audit_events e ON e.zone_id = i.zone AND e.id = i.id WHERE i.n = ANY (finished);
+  END IF;
+  RETURN QUERY SELECT DISTINCT ON (x.n) x.n, x.status, NULL::bigint FROM (
+      SELECT unnest(replayed) AS n, 'replayed' AS status
+      UNION ALL SELECT unnest(stale), 'stale'
+      UNION ALL SELECT unnest(capped), 'capped') x
+    WHERE x.n <> ALL (finished)
+    ORDER BY x.n, x.status DESC;
+
+  RETURN QUERY
+    WITH numbered AS (
+      SELECT i.*, h.tree_size + row_number() OVER (PARTITION BY i.zone ORDER BY i.n) - 1 AS leaf
+      FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid, hash bytea, event text, openings jsonb)
+      JOIN zone_heads h ON h.zone_id = i.zone
+      WHERE i.n <> ALL (dead)),
+    inserted AS (
+      INSERT INTO audit_events (zone_id, leaf_index, id, leaf_hash, event, openings)
+      SELECT w.zone, w.leaf, w.id, w.hash, w.event, w.openings FROM numbered w),
+    advanced AS (
+      UPDATE zone_heads h SET tree_size = h.tree_size + c.leaves
+      FROM (SELECT w.zone, count(*) AS leaves FROM numbered w GROUP BY w.zone) c WHERE h.zone_id = c.zone)
+    SELECT w.n, 'recorded', w.leaf FROM numbered w;
+END $$;
+`

@@ -1,14 +1,30 @@
 import { defineConfig } from 'vitest/config'
 
 // Tests run against the sources of the workspace packages, not their last build.
-const conditions = ['@countersign/source', 'module', 'node', 'import', 'default']
+const conditions = ['@countersign/source', 'node']
+
+const testsOf = (packages: string) => [
+  `packages/${packages}/src/**/*.test.{ts,tsx}`,
+  `packages/${packages}/test/**/*.test.{ts,tsx}`,
+]
 
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['packages/*/src/**/*.test.{ts,tsx}', 'packages/*/test/**/*.test.{ts,tsx}'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'libraries', include: testsOf('!(server|cli)') } },
+      {
+        extends: true,
+        test: {
+          name: 'service',
+          include: testsOf('{server,cli}'),
+          // A throwaway PostgreSQL, started only when tests of these packages run.
+          globalSetup: ['packages/server/test/support/global-setup.ts'],
+        },
+      },
+    ],
   },
 })

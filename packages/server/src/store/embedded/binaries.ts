@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
-import { chmod, cp, readFile, realpath, symlink } from 'node:fs/promises'
+import { chmod, cp, readdir, readFile, readlink, realpath, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { EmbeddedError, systemCode } from './embedded-error.js'
 import { isReachable, type RunAs } from './run-as.js'
 
@@ -30,7 +30,8 @@ const PLATFORMS: readonly string[] = [
  */
 export async function prepareBinaries(runAs: RunAs | undefined, copyTo: string): Promise<Binaries> {
   const native = await realpath(findNative())
-  const usable = (await linkLibraries(native)) && (runAs === undefined || (await isReachable(join(native, 'bin'), runAs)))
+  const { postgres } = programs(native)
+  const usable = (await linkLibraries(native)) && (runAs === undefined || (await isReachable(postgres, runAs)))
   if (usable) return programs(native)
   await cp(native, copyTo, {
     recursive: true,
@@ -38,10 +39,18 @@ export async function prepareBinaries(runAs: RunAs | undefined, copyTo: string):
     filter: (source) => !source.endsWith('.a'),
   })
   await linkLibraries(copyTo)
-  const copied = programs(copyTo)
-  for (const directory of [copyTo, join(copyTo, 'bin'), join(copyTo, 'lib')]) await chmod(directory, 0o755)
-  for (const program of [copied.initdb, copied.postgres]) await chmod(program, 0o755)
-  return copied
+  await openToAll(copyTo)
+  return programs(copyTo)
+}
+
+/** An install under a strict umask keeps its files to itself. */
+async function openToAll(directory: string): Promise<void> {
+  await chmod(directory, 0o755)
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await openToAll(path)
+    else if (entry.isFile()) await chmod(path, (await stat(path)).mode & 0o100 ? 0o755 : 0o644)
+  }
 }
 
 function programs(native: string): Binaries {
@@ -78,7 +87,9 @@ async function linkLibraries(native: string): Promise<boolean> {
   for (const { source, target } of links) {
     try {
       // Both are relative to the package, and in one directory.
-      await symlink(basename(source), join(native, '..', target.replace(/^native\//, `${basename(native)}/`)))
+      const link = join(native, relative('native', target))
+      if (await readlink(link).catch(() => undefined)) continue
+      await symlink(basename(source), link)
     } catch (error) {
       if (systemCode(error) === 'EEXIST') continue
       if (['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) return false

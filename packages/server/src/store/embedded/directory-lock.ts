@@ -74,7 +74,10 @@ async function raiseFlag(directory: string, pid: number): Promise<Flag | undefin
   }
 }
 
-async function otherFlags(directory: string, own: string): Promise<{ readonly name: string; readonly alive: boolean }[]> {
+async function otherFlags(
+  directory: string,
+  own: string,
+): Promise<{ readonly name: string; readonly alive: boolean }[]> {
   const names = (await readdir(directory)).filter((name) => name !== own && name !== 'holder')
   return Promise.all(names.map(async (name) => ({ name, alive: await answers(join(directory, name)) })))
 }

@@ -51,7 +51,8 @@ export async function chooseRunAs(cluster: string): Promise<RunAs | undefined> {
 export async function namedUser(): Promise<RunAs> {
   const known = (await accounts()).filter((account) => account.uid !== 0)
   const chosen =
-    ['games', 'bin', 'daemon', 'nobody'].flatMap((name) => known.filter((account) => account.name === name))[0] ?? known[0]
+    ['games', 'bin', 'daemon', 'nobody'].flatMap((name) => known.filter((account) => account.name === name))[0] ??
+    known[0]
   if (chosen === undefined) {
     throw new EmbeddedError(
       'database_create_failed',

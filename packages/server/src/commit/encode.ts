@@ -1,3 +1,4 @@
+import { subjectKey } from '../store/tables.js'
 import {
   COOLDOWN_SECONDS,
   type CommitItem,
@@ -122,11 +123,6 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
     cooldown_seconds: COOLDOWN_SECONDS,
     ...Object.fromEntries(present),
   })
-}
-
-/** The key under which a subject's cutoff stands: a user is issuer and subject together. */
-export function subjectKey(issuer: string | null, subject: string): string {
-  return JSON.stringify([issuer, subject])
 }
 
 function assurance(of: { aal: string; acr: string | null; amr: readonly string[]; authTime: number | null }): Row {

@@ -190,6 +190,8 @@ export interface SessionsTable {
   kind: 'user' | 'application' | 'agent'
   issuer: string | null
   subject: string
+  /** {@link subjectKey} of issuer and subject. */
+  subject_key: string
   application_id: string
   key_hash: Buffer
   aal: Aal
@@ -340,6 +342,11 @@ export interface AdminAnswersTable {
   status: number
   answer_sealed: Buffer
   created_at: Instant
+}
+
+/** One text for a subject, equal exactly when issuer and subject both are: a user is never its `sub` alone. */
+export function subjectKey(issuer: string | null, subject: string): string {
+  return JSON.stringify([issuer, subject])
 }
 
 /** Every table, for Kysely. */

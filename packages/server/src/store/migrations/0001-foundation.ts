@@ -221,6 +221,7 @@ CREATE TABLE sessions (
   kind text NOT NULL CHECK (kind IN ('user', 'application', 'agent')),
   issuer text,
   subject text NOT NULL,
+  subject_key text NOT NULL,
   application_id uuid NOT NULL,
   key_hash bytea NOT NULL,
   aal text NOT NULL DEFAULT 'aal1',
@@ -237,7 +238,7 @@ CREATE TABLE sessions (
   PRIMARY KEY (zone_id, id)
 );
 CREATE UNIQUE INDEX sessions_key ON sessions (zone_id, key_hash);
-CREATE INDEX sessions_subject ON sessions (zone_id, subject, issuer);
+CREATE INDEX sessions_subject ON sessions (zone_id, subject_key);
 CREATE INDEX sessions_application ON sessions (zone_id, application_id);
 
 -- Tokens issued to a subject before not_before are refused.

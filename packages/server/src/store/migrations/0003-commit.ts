@@ -91,7 +91,9 @@ BEGIN
         AS c(n int, zone uuid, application uuid, binding bytea, chain uuid[], predecessor uuid)
       WHERE EXISTS (SELECT FROM step_up_challenges s
                     WHERE s.zone_id = c.zone AND s.application_id = c.application AND s.binding_hash = c.binding
-                      AND s.consumed_at IS NULL AND s.rejected_at IS NULL AND s.expires_at > t AND s.id <> ALL (c.chain))
+                      AND s.consumed_at IS NULL AND s.rejected_at IS NULL AND s.expires_at > t AND s.id <> ALL (c.chain)
+                      AND NOT EXISTS (SELECT FROM step_up_challenges x
+                                      WHERE x.zone_id = s.zone_id AND x.predecessor_id = s.id))
         OR EXISTS (SELECT FROM unnest(c.chain) AS link(id)
                    LEFT JOIN step_up_challenges s ON s.zone_id = c.zone AND s.id = link.id
                    WHERE s.satisfied_at IS NULL OR s.rejected_at IS NOT NULL OR s.consumed_at IS NOT NULL
@@ -123,12 +125,12 @@ BEGIN
   dead := finished || stale || replayed || capped;
 
   IF p ? 'opens' THEN
-    INSERT INTO sessions (zone_id, id, kind, issuer, subject, application_id, key_hash, aal, acr, amr, auth_time,
+    INSERT INTO sessions (zone_id, id, kind, issuer, subject, subject_key, application_id, key_hash, aal, acr, amr, auth_time,
                           token_issued_at, created_at, expires_at, last_used_at)
-      SELECT o.zone, o.id, o.kind, o.issuer, o.subject, o.application, o.key_hash, o.aal, o.acr, o.amr, o.auth_time,
+      SELECT o.zone, o.id, o.kind, o.issuer, o.subject, o.subject_key, o.application, o.key_hash, o.aal, o.acr, o.amr, o.auth_time,
              o.token_issued_at, t, o.expires_at, t
       FROM jsonb_to_recordset(p->'opens')
-        AS o(n int, zone uuid, id uuid, kind text, issuer text, subject text, application uuid, key_hash bytea, aal text,
+        AS o(n int, zone uuid, id uuid, kind text, issuer text, subject text, subject_key text, application uuid, key_hash bytea, aal text,
              acr text, amr text[], auth_time timestamptz, token_issued_at timestamptz, expires_at timestamptz)
       WHERE o.n <> ALL (dead);
   END IF;

@@ -1,0 +1,148 @@
+import type { Aal } from '@countersign/protocol'
+import { type Selectable, sql } from 'kysely'
+import { BatchedRead } from '../store/batched-read.js'
+import type { Db } from '../store/database.js'
+import { LruMap } from '../store/lru-map.js'
+import type { SessionsTable } from '../store/tables.js'
+
+/** A session as exchanges and decisions stand on it; instants in milliseconds. */
+export interface Session {
+  readonly zoneId: string
+  readonly id: string
+  readonly kind: 'user' | 'application' | 'agent'
+  readonly issuer: string | null
+  readonly subject: string
+  readonly applicationId: string
+  readonly keyHash: Buffer
+  readonly aal: Aal
+  readonly acr: string | null
+  readonly amr: readonly string[]
+  readonly authTime: number | null
+  readonly tokenIssuedAt: number | null
+  readonly status: 'active' | 'suspended' | 'revoked'
+  readonly version: number
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly lastUsedAt: number
+  /** Tokens of this subject issued before are refused; 0 for none. */
+  readonly notBefore: number
+}
+
+const MOST_HELD = 100_000
+const TOUCH_EVERY_MS = 60_000
+
+/**
+ * The sessions of this node, read many at a time and kept. Like snapshots they may lag behind: a commit names the
+ * version it stood on, and a session that seems unusable is read again before anything is refused.
+ */
+export class SessionAnchors {
+  readonly #byId = new LruMap<string, Session>(MOST_HELD)
+  readonly #idByKey = new LruMap<string, string>(MOST_HELD)
+  readonly #lastUsed = new Map<string, number>()
+  readonly #reads: BatchedRead<Session>
+
+  constructor(private readonly db: Db) {
+    this.#reads = new BatchedRead((keys) => readSessions(db, keys))
+  }
+
+  /** The session with this id, as last seen. */
+  async byId(zoneId: string, id: string): Promise<Session | undefined> {
+    return this.#byId.get(id) ?? this.#read(`${zoneId} id ${id}`)
+  }
+
+  /** The session that a token or an application opened, as last seen. */
+  async byKey(zoneId: string, keyHash: Buffer): Promise<Session | undefined> {
+    const key = keyHash.toString('hex')
+    const id = this.#idByKey.get(`${zoneId} ${key}`)
+    const held = id === undefined ? undefined : this.#byId.get(id)
+    return held ?? this.#read(`${zoneId} key ${key}`)
+  }
+
+  /** Forgets what is held of a session, so that it is read again. */
+  forget(id: string): void {
+    this.#byId.delete(id)
+  }
+
+  clear(): void {
+    this.#byId.clear()
+    this.#idByKey.clear()
+  }
+
+  /** Notes that a session was used; written in the background, outside its version. */
+  touch(session: Session, now: number): void {
+    if (now - session.lastUsedAt >= TOUCH_EVERY_MS) this.#lastUsed.set(`${session.zoneId} ${session.id}`, now)
+  }
+
+  /** When a session was last used, counting what is not written yet. */
+  lastUsedAt(session: Session): number {
+    return Math.max(session.lastUsedAt, this.#lastUsed.get(`${session.zoneId} ${session.id}`) ?? 0)
+  }
+
+  /** Writes the notes of {@link touch}; called once a minute and when the service stops. */
+  async writeTouches(): Promise<void> {
+    const touched = [...this.#lastUsed].map(([key, at]) => {
+      const [zone, id] = key.split(' ')
+      return { zone, id, at: new Date(at).toISOString() }
+    })
+    if (touched.length === 0) return
+    await sql`
+      UPDATE sessions s SET last_used_at = greatest(s.last_used_at, t.at)
+      FROM jsonb_to_recordset(${JSON.stringify(touched)}::jsonb) AS t(zone uuid, id uuid, at timestamptz)
+      WHERE s.zone_id = t.zone AND s.id = t.id`.execute(this.db)
+    for (const { zone, id, at } of touched) {
+      const key = `${zone} ${id}`
+      if (this.#lastUsed.get(key) === Date.parse(at)) this.#lastUsed.delete(key)
+      const held = this.#byId.get(id ?? '')
+      if (held !== undefined)
+        this.#byId.set(held.id, { ...held, lastUsedAt: Math.max(held.lastUsedAt, Date.parse(at)) })
+    }
+  }
+
+  async #read(key: string): Promise<Session | undefined> {
+    const session = await this.#reads.ask(key)
+    if (session === undefined) return undefined
+    this.#byId.set(session.id, session)
+    this.#idByKey.set(`${session.zoneId} ${session.keyHash.toString('hex')}`, session.id)
+    return session
+  }
+}
+
+type SessionRow = Selectable<SessionsTable> & { asked: string; not_before: number | null }
+
+async function readSessions(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Session>> {
+  const asked = keys.map((key) => {
+    const [zone, by, value] = key.split(' ')
+    return by === 'id' ? { key, zone, id: value, hash: null } : { key, zone, id: null, hash: `\\x${value}` }
+  })
+  const found = await sql<SessionRow>`
+    SELECT s.*, q.key AS asked, c.not_before
+    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS q(key text, zone uuid, id uuid, hash bytea)
+    CROSS JOIN LATERAL (
+      SELECT * FROM sessions WHERE zone_id = q.zone AND id = q.id
+      UNION ALL SELECT * FROM sessions WHERE zone_id = q.zone AND key_hash = q.hash) s
+    LEFT JOIN subject_cutoffs c ON c.zone_id = s.zone_id AND c.subject_key = s.subject_key`.execute(db)
+  return new Map(found.rows.map((row) => [row.asked, toSession(row)]))
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    zoneId: row.zone_id,
+    id: row.id,
+    kind: row.kind,
+    issuer: row.issuer,
+    subject: row.subject,
+    applicationId: row.application_id,
+    keyHash: row.key_hash,
+    aal: row.aal,
+    acr: row.acr,
+    amr: row.amr,
+    authTime: row.auth_time,
+    tokenIssuedAt: row.token_issued_at,
+    status: row.status,
+    version: row.version,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+    notBefore: row.not_before ?? 0,
+  }
+}

@@ -1,0 +1,72 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError, sendOAuthError } from './oauth-error.js'
+import { ProblemError, sendProblem } from './problem.js'
+
+/** The app's error handler: whatever was thrown becomes an answer with a stable code, and nothing of it is repeated. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof OAuthError) return sendOAuthError(request, reply, error)
+  const problem = toProblem(error)
+  if (problem.status >= 500) request.log.error({ err: withoutValues(error), code: problem.code }, 'a request failed')
+  return sendProblem(request, reply, problem)
+}
+
+/** The problem that any thrown value amounts to. */
+export function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error
+  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as Partial<FastifyError>
+  if (typeof code === 'string') {
+    const known = FASTIFY_PROBLEMS[code] ?? databaseProblem(code)
+    if (known !== undefined) return known
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new ProblemError(statusCode, 'invalid_request', 'the request is malformed')
+  }
+  return new ProblemError(500, 'internal_error', 'the service failed; its log names this request id')
+}
+
+const FASTIFY_PROBLEMS: { readonly [code: string]: ProblemError } = {
+  FST_ERR_CTP_INVALID_JSON_BODY: new ProblemError(400, 'invalid_json', 'the body is not valid JSON'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: new ProblemError(
+    400,
+    'invalid_content_length',
+    'the body is not Content-Length bytes long',
+  ),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: new ProblemError(415, 'unsupported_media_type', 'send the body as application/json'),
+  FST_ERR_CTP_INVALID_TYPE: new ProblemError(415, 'unsupported_media_type', 'send the body as application/json'),
+  FST_ERR_CTP_BODY_TOO_LARGE: new ProblemError(413, 'body_too_large', 'the body is larger than this route takes'),
+  FST_ERR_BAD_URL: new ProblemError(400, 'invalid_url', 'the path holds a malformed percent-encoding'),
+  FST_ERR_MAX_PARAM_LENGTH: new ProblemError(404, 'not_found', 'there is nothing here that this token may see'),
+}
+
+const BUSY = new ProblemError(503, 'temporarily_unavailable', 'the store is busy or cannot be reached; try again', {
+  headers: { 'retry-after': '1' },
+})
+
+// @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+function databaseProblem(code: string): ProblemError | undefined {
+  if (/^(?:08|53|57)[0-9A-Z]{3}$/.test(code) || RETRYABLE.has(code)) return BUSY
+  if (code === '23505')
+    return new ProblemError(409, 'already_exists', 'something with the same unique value exists already')
+  if (/^22[0-9A-Z]{3}$/.test(code)) return new ProblemError(400, 'invalid_value', 'a value cannot be stored')
+  return undefined
+}
+
+// Serialization, deadlock, lock not available, read-only server; and the connection itself.
+const RETRYABLE: ReadonlySet<string> = new Set([
+  '40001',
+  '40P01',
+  '55P03',
+  '25006',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ETIMEDOUT',
+])
+
+// An error of the database repeats values in its detail; the log needs only what failed and where.
+function withoutValues(error: unknown): unknown {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { code } = error as Partial<FastifyError>
+  return { type: error.name, message: error.message, stack: error.stack, code }
+}

@@ -1,0 +1,69 @@
+import { STATUS_CODES } from 'node:http'
+import type { Problem } from '@countersign/protocol'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** One of several faults of a request: where, and what is wrong there. */
+export interface ProblemDetail {
+  readonly message: string
+  readonly [member: string]: unknown
+}
+
+export interface ProblemOptions {
+  readonly errors?: readonly ProblemDetail[] | undefined
+  readonly headers?: { readonly [name: string]: string } | undefined
+}
+
+/**
+ * An answer that is not a success, thrown anywhere beneath the administration's routes. `code` is stable and what
+ * programs act on; `detail` is for people and never repeats a value that was sent.
+ *
+ * @example
+ * ```ts
+ * throw new ProblemError(409, 'slug_taken', 'another zone has this slug; choose another')
+ * ```
+ * @see https://www.rfc-editor.org/rfc/rfc9457
+ */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly errors: readonly ProblemDetail[] | undefined
+  readonly headers: { readonly [name: string]: string }
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail?: string,
+    options: ProblemOptions = {},
+  ) {
+    super(detail === undefined ? code : `${code}: ${detail}`)
+    this.errors = options.errors
+    this.headers = options.headers ?? {}
+  }
+
+  /** What Fastify and other error handlers call the status. */
+  get statusCode(): number {
+    return this.status
+  }
+}
+
+/** The one answer for what does not exist, is another zone's, or was deleted: nobody can tell which. */
+export function notFound(): ProblemError {
+  return new ProblemError(404, 'not_found', 'there is nothing here that this token may see')
+}
+
+/** Answers with problem details. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ProblemError): FastifyReply {
+  const problem: Problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[error.status] ?? 'Error',
+    status: error.status,
+    code: error.code,
+    ...(error.detail !== undefined && { detail: error.detail }),
+    requestId: request.id,
+    ...(error.errors !== undefined && { errors: error.errors }),
+  }
+  return reply
+    .code(error.status)
+    .headers({ 'cache-control': 'no-store', ...error.headers })
+    .type('application/problem+json; charset=utf-8')
+    .send(JSON.stringify(problem))
+}

@@ -6,6 +6,8 @@ export interface ActClaim {
   readonly iss?: string | undefined
   readonly client_id?: string | undefined
   readonly sub_type?: Identity['kind'] | undefined
+  /** The session the actor stands on. */
+  readonly sid?: string | undefined
   readonly act?: ActClaim | undefined
 }
 

@@ -1,8 +1,8 @@
 import * as crypto from 'node:crypto'
 import { decodeBase64Url } from '../authority/jws/base64url.js'
-import { BoundedCache } from '../authority/jws/bounded-cache.js'
 import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 import { issuerOf, type SigningKey, type ZoneSnapshot } from '../authority/snapshot.js'
+import { LruMap } from '../store/lru-map.js'
 import { isMandateClaims, type MandateClaims } from './claims.js'
 import { isPublished, keysByHeader, publicKeyOf } from './keys.js'
 
@@ -23,7 +23,7 @@ interface Remembered {
   readonly claims: MandateClaims
 }
 
-const verified = new BoundedCache<Remembered>(20_000)
+const verified = new LruMap<string, Remembered>(20_000)
 
 /**
  * Verifies that a token is a mandate of this zone, whole and in time. It says nothing about the session behind it.

@@ -2,9 +2,11 @@ import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { type Connection, clientConfig } from './database.js'
 import * as foundation from './migrations/0001-foundation.js'
+import * as revokedMandates from './migrations/0002-revoked-mandates.js'
 
 const migrations = {
   '0001-foundation': { up: foundation.up },
+  '0002-revoked-mandates': { up: revokedMandates.up },
 }
 
 /**

@@ -220,6 +220,13 @@ export interface OnceValuesTable {
   expires_at: Instant
 }
 
+/** Mandates for resources that were revoked by whoever held them. */
+export interface RevokedMandatesTable {
+  zone_id: string
+  jti: string
+  expires_at: Instant
+}
+
 export interface RecoveriesTable {
   zone_id: string
   application_id: string
@@ -368,6 +375,7 @@ export interface Tables {
   sessions: SessionsTable
   subject_cutoffs: SubjectCutoffsTable
   once_values: OnceValuesTable
+  revoked_mandates: RevokedMandatesTable
   recoveries: RecoveriesTable
   step_up_challenges: StepUpChallengesTable
   challenge_secrets: ChallengeSecretsTable

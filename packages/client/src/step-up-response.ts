@@ -41,20 +41,17 @@ export function stepUpDemand(answer: AnswerHead): StepUpDemand | undefined {
 }
 
 // A token, and what follows it when it is a parameter's name: `= token` or `= "quoted"` (RFC 9110 section 11.2).
-const PART = /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y
+const PART = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/y
 
 /** The parameters of each challenge in a `WWW-Authenticate` header; names are case-insensitive, the first of equals counts. */
 function challenges(header: string): Map<string, string>[] {
   const found: Map<string, string>[] = []
-  PART.lastIndex = 0
-  while (PART.lastIndex < header.length) {
-    const at = PART.lastIndex
+  for (let at = 0; at < header.length; ) {
+    PART.lastIndex = at
     const part = PART.exec(header)
-    if (!part) {
-      // Something else, the rest of a token68 for instance: go on behind it.
-      PART.lastIndex = at + 1
-      continue
-    }
+    // Nothing there: a separator, or the rest of a token68.
+    at = part ? PART.lastIndex : at + 1
+    if (!part) continue
     const [, name = '', quoted, plain] = part
     const value = quoted?.replace(/\\(.)/g, '$1') ?? plain
     if (value === undefined) found.push(new Map())

@@ -81,12 +81,14 @@ export async function findLive(
   return row === undefined ? undefined : { id: row.id, expiresAt: row.expires_at }
 }
 
-function hasSuccessor(zoneId: string, challenge: string): RawBuilder<boolean> {
+/** Whether another challenge stands on the one that `challenge` aliases. */
+export function hasSuccessor(zoneId: string, challenge: string): RawBuilder<boolean> {
   return sql<boolean>`EXISTS (SELECT FROM step_up_challenges n
     WHERE n.zone_id = ${zoneId} AND n.predecessor_id = ${sql.ref(`${challenge}.id`)})`
 }
 
-function proofsOf(zoneId: string, challenge: string): RawBuilder<readonly Proof[]> {
+/** The proofs given towards the challenge that `challenge` aliases, the oldest first. */
+export function proofsOf(zoneId: string, challenge: string): RawBuilder<readonly Proof[]> {
   return sql<readonly Proof[]>`(SELECT coalesce(json_agg(json_build_object(
       'approver', p.approver, 'owner', p.owner, 'ownerKey', p.owner_key, 'method', p.method, 'aal', p.aal,
       'amr', p.amr, 'authTime', floor(extract(epoch FROM p.auth_time) * 1000)::bigint, 'evidence', p.evidence,
@@ -94,7 +96,8 @@ function proofsOf(zoneId: string, challenge: string): RawBuilder<readonly Proof[
     FROM challenge_proofs p WHERE p.zone_id = ${zoneId} AND p.challenge_id = ${sql.ref(`${challenge}.id`)})`
 }
 
-interface ChallengeRow {
+/** A row of `step_up_challenges` with its proofs. */
+export interface ChallengeRow {
   zone_id: string
   id: string
   session_id: string
@@ -127,7 +130,7 @@ function isChallengeRow<T extends ReadingRow>(row: T): row is T & { id: string }
   return row.id !== null
 }
 
-function storedChallenge(row: ChallengeRow): StoredChallenge {
+export function storedChallenge(row: ChallengeRow): StoredChallenge {
   return {
     id: row.id,
     zoneId: row.zone_id,

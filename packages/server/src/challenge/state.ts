@@ -21,13 +21,6 @@ export function chainState(challenge: ChallengeRecord, now: number): ChallengeSt
   return challenge.predecessors.every((part) => part.satisfiedAt !== null) ? 'satisfied' : 'pending'
 }
 
-/** Failures that start a cooldown. */
-export const MAX_FAILURES = 5
-/** How far back a failure counts, in milliseconds. */
-export const FAILURE_WINDOW_MS = 2 * 60_000
-/** How long a cooldown lasts, in milliseconds. */
-export const COOLDOWN_MS = 5 * 60_000
-
 /**
  * Whole seconds until requests with a challenge are looked at again, for `Retry-After`; 0 when they are looked at now.
  */

@@ -1,0 +1,176 @@
+import { CHALLENGE_TYPES, type Json } from '@countersign/protocol'
+import { Type } from 'typebox'
+import { adminActor, requireAdmin } from '../authority/admin-tokens/authenticate.js'
+import { type MutationDeps, mutateZone, type Outcome } from '../authority/administration/mutate.js'
+import type { App } from '../http/app.js'
+import { pageOf, pageQuery, pageSchema, readPage } from '../http/pagination.js'
+import { notFound, ProblemError } from '../http/problem.js'
+import type { Capability } from '../store/tables.js'
+import { getChallenge, listChallenges } from './admin-queries.js'
+import { type Rejection, rejectChallenge } from './reject.js'
+import { type Satisfaction, satisfyChallenge } from './satisfy.js'
+import { Approvals, CHALLENGE_STATES, ChallengeView, challengeView, IdentityBody } from './view.js'
+
+const LIST = '/v1/zones/:zone_id/step-up-challenges'
+const ONE = `${LIST}/:id`
+
+const ListParams = Type.Object({ zone_id: Type.String() })
+const Params = Type.Object({ zone_id: Type.String(), id: Type.String() })
+const tags = ['step-up-challenges']
+const security = [{ admin: [] }]
+
+const reason = Type.Optional(Type.String({ maxLength: 1024, description: 'Shown to whoever looks later.' }))
+const SatisfyBody = Type.Object(
+  {
+    reason,
+    subject: Type.Optional(IdentityBody),
+    aal: Type.Optional(
+      Type.String({ maxLength: 16, description: 'What the authentication reached: `aal1` to `aal3`.' }),
+    ),
+    amr: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 16 })),
+    method: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    auth_time: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 253_402_300_799, description: 'Seconds since the epoch; now by default.' }),
+    ),
+    evidence: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { additionalProperties: false },
+)
+const RejectBody = Type.Object({ reason }, { additionalProperties: false })
+
+const Satisfied = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  satisfied_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  approver: Type.String(),
+  approvals: Approvals,
+})
+const Rejected = Type.Object({ id: Type.String({ format: 'uuid' }), rejected_at: Type.String({ format: 'date-time' }) })
+
+// Whether a token may act depends on the challenge, so every token of the zone is heard and then told why not.
+const EVERY: readonly Capability[] = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens']
+// Approvers must be able to see what they approve.
+const SEERS: readonly Capability[] = ['read', 'approve', 'prove', 'attest']
+
+/** Listing, reading, satisfying and rejecting a zone's step-up challenges. */
+export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void> {
+  return async (app) => {
+    app.get(
+      LIST,
+      {
+        onRequest: requireAdmin(SEERS),
+        schema: {
+          summary: 'List step-up challenges, the newest first',
+          tags,
+          security,
+          params: ListParams,
+          querystring: Type.Object(
+            {
+              ...pageQuery,
+              state: Type.Optional(Type.Enum([...CHALLENGE_STATES])),
+              type: Type.Optional(Type.Enum([...CHALLENGE_TYPES])),
+              principal: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+            },
+            { additionalProperties: false },
+          ),
+          response: { 200: pageSchema(ChallengeView) },
+        },
+      },
+      async ({ params, query }) => {
+        const page = readPage(query)
+        const rows = await listChallenges(deps.db, params.zone_id, {
+          state: query.state,
+          type: query.type,
+          principalId: query.principal,
+          after: page.after,
+          limit: page.limit + 1,
+        })
+        const { items, next_cursor } = pageOf(rows, page, (row) => row.id, challengeView)
+        return { items: [...items], next_cursor }
+      },
+    )
+
+    app.get(
+      ONE,
+      {
+        onRequest: requireAdmin(SEERS),
+        schema: {
+          summary: 'Read a step-up challenge, with the request exactly as bound',
+          tags,
+          security,
+          params: Params,
+          response: { 200: ChallengeView },
+        },
+      },
+      async ({ params }) => {
+        const challenge = await getChallenge(deps.db, params.zone_id, params.id)
+        if (challenge === undefined) throw notFound()
+        return challengeView(challenge)
+      },
+    )
+
+    app.post(
+      `${ONE}/satisfy`,
+      {
+        onRequest: requireAdmin(EVERY),
+        schema: {
+          summary: 'Give a proof towards a pending challenge',
+          tags,
+          security,
+          params: Params,
+          body: SatisfyBody,
+          response: { 200: Satisfied },
+        },
+      },
+      async (request, reply) => {
+        await mutateZone(deps, request, reply, async ({ tx, zoneId, now }) => {
+          const act = { zoneId, now, id: request.params.id, actor: adminActor(request) }
+          const { evidence, ...rest } = request.body
+          const submission =
+            evidence === undefined ? rest : { ...rest, evidence: evidence as { [member: string]: Json } }
+          return outcomeOf(await satisfyChallenge(tx, act, submission))
+        })
+      },
+    )
+
+    app.post(
+      `${ONE}/reject`,
+      {
+        onRequest: requireAdmin(EVERY),
+        schema: {
+          summary: 'Reject a challenge that is not used yet',
+          tags,
+          security,
+          params: Params,
+          body: RejectBody,
+          response: { 200: Rejected },
+        },
+      },
+      async (request, reply) => {
+        await mutateZone(deps, request, reply, async ({ tx, zoneId, now }) => {
+          const act = { zoneId, now, id: request.params.id, actor: adminActor(request) }
+          return outcomeOf(await rejectChallenge(tx, act, request.body.reason ?? null))
+        })
+      },
+    )
+  }
+}
+
+function outcomeOf(result: Satisfaction | Rejection): Outcome {
+  switch (result.outcome) {
+    case 'recorded': {
+      const { id, satisfiedAt, approver, approvals, event } = result
+      const satisfied_at = satisfiedAt === null ? null : new Date(satisfiedAt).toISOString()
+      return { body: { id, satisfied_at, approver, approvals }, event }
+    }
+    case 'rejected':
+      return { body: { id: result.id, rejected_at: new Date(result.rejectedAt).toISOString() }, event: result.event }
+    case 'not_found':
+      throw notFound()
+    case 'unauthenticated':
+      throw new ProblemError(401, 'invalid_token', 'this admin token has been withdrawn', {
+        headers: { 'www-authenticate': 'Bearer realm="countersign"' },
+      })
+    case 'refused':
+      throw new ProblemError(result.status, result.code, result.detail)
+  }
+}

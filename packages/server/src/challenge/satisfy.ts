@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, challengeState, identityKey, type Json } from '@countersign/protocol'
+import type { AdminEvent } from '../authority/administration/mutate.js'
+import { Personal } from '../ledger/event.js'
+import type { Tx } from '../store/database.js'
+import { announce } from '../store/zone-change.js'
+import { insertProof, markSatisfied, readApprover, readLocked, readPresentRequesters } from './admin-queries.js'
+import { type Approver, countApprovals, judge, type Submission, type Verdict } from './judge.js'
+import type { Proof, StoredChallenge } from './record.js'
+
+/** Who acts: the token is read again inside the transaction, so that one withdrawn meanwhile does nothing. */
+export interface Actor {
+  /** `admin:<token id>` or `admin:bootstrap`. */
+  readonly id: string
+  /** Null for the bootstrap token, which is not stored. */
+  readonly tokenId: string | null
+}
+
+export type Satisfaction =
+  | {
+      readonly outcome: 'recorded'
+      readonly id: string
+      /** Milliseconds; null while a quorum is only partly met. */
+      readonly satisfiedAt: number | null
+      readonly approver: string
+      readonly approvals: { readonly have: number; readonly need: number }
+      readonly event: AdminEvent
+    }
+  | { readonly outcome: 'not_found' }
+  /** The token has ended since the request began. */
+  | { readonly outcome: 'unauthenticated' }
+  | ({ readonly outcome: 'refused' } & Omit<Extract<Verdict, { verdict: 'refused' }>, 'verdict'>)
+
+/** Under the zone's lock: which challenge, when, and by whom. */
+export interface Act {
+  readonly zoneId: string
+  readonly id: string
+  /** The database's time under the lock, in milliseconds. */
+  readonly now: number
+  readonly actor: Actor
+}
+
+/**
+ * Records a proof towards a pending challenge, and satisfies it when that was the last one it needed. The caller's
+ * transaction appends the event. Satisfying does not consume: only an exchange does.
+ */
+export async function satisfyChallenge(tx: Tx, act: Act, submission: Submission): Promise<Satisfaction> {
+  const { zoneId, id, now } = act
+  const challenge = await readLocked(tx, zoneId, id)
+  if (challenge === undefined || challengeState(challenge, now) !== 'pending') return { outcome: 'not_found' }
+  const approver = await currentApprover(tx, act)
+  if (approver === undefined) return { outcome: 'unauthenticated' }
+  const requesters = await requesterKeys(tx, challenge)
+  const verdict = judge({ challenge, approver, requesters, submission, now })
+  if (verdict.verdict === 'refused') {
+    return { outcome: 'refused', status: verdict.status, code: verdict.code, detail: verdict.detail }
+  }
+  const { proof } = verdict
+  const approvals = countApprovals({ ...challenge, proofs: [...challenge.proofs, proof] }, requesters)
+  const satisfied = approvals.have >= approvals.need
+  await insertProof(tx, zoneId, id, proof)
+  if (satisfied) await markSatisfied(tx, zoneId, id, now, proof.reason)
+  await announce(tx, { topic: 'challenge', zoneId, id })
+  return {
+    outcome: 'recorded',
+    id,
+    satisfiedAt: satisfied ? now : null,
+    approver: approver.id,
+    approvals,
+    event: proofEvent(challenge, proof, approvals, satisfied),
+  }
+}
+
+/** The acting token as it stands under the zone's lock; undefined when it has ended. */
+export async function currentApprover(tx: Tx, { zoneId, actor, now }: Act): Promise<Approver | undefined> {
+  if (actor.tokenId !== null) return readApprover(tx, zoneId, actor.tokenId, now)
+  return { id: actor.id, owner: null, capabilities: new Set(), maxAal: null, bootstrap: true }
+}
+
+// The chain's predecessors were made by the same request, so its own requesters are the chain's.
+async function requesterKeys(tx: Tx, challenge: StoredChallenge): Promise<ReadonlySet<string>> {
+  const present = await readPresentRequesters(tx, challenge.zoneId, challenge.requesterApplications)
+  return new Set([...challenge.requesters, ...present.map(identityKey)])
+}
+
+function proofEvent(
+  challenge: StoredChallenge,
+  proof: Proof,
+  approvals: { readonly have: number; readonly need: number },
+  satisfied: boolean,
+): AdminEvent {
+  return {
+    type: satisfied ? 'challenge.satisfied' : 'challenge.approved',
+    owner: new Personal({ ...proof.owner }),
+    challenge_id: challenge.id,
+    challenge_type: challenge.type,
+    application_id: challenge.applicationId,
+    session_id: challenge.sessionId,
+    method: proof.method,
+    aal: proof.aal ?? undefined,
+    amr: proof.aal === null ? undefined : proof.amr,
+    auth_time: proof.authTime === null ? undefined : new Date(proof.authTime).toISOString(),
+    evidence_sha256: proof.evidence === null ? undefined : sha256(canonicalJson(proof.evidence as Json)),
+    reason: proof.reason === null ? undefined : new Personal(proof.reason),
+    approvals,
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

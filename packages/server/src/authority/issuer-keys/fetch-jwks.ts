@@ -1,0 +1,76 @@
+import { type Dispatcher, request } from 'undici'
+import type { JwkSet } from '../../store/tables.js'
+import { PrivateAddressError } from './guarded-agent.js'
+
+export type JwksFetch =
+  | { readonly kind: 'fetched'; readonly jwks: JwkSet; readonly text: string }
+  | { readonly kind: 'failed'; readonly reason: JwksFailure }
+
+export type JwksFailure =
+  | 'insecure_url'
+  | 'private_address'
+  | 'unreachable'
+  | 'bad_status'
+  | 'too_large'
+  | 'not_a_key_set'
+
+const TIMEOUT = 5_000
+const LARGEST = 256 * 1024
+
+export interface JwksSource {
+  /** A guarded agent. */
+  readonly dispatcher: Dispatcher
+  /** Whether `http:` will do: only where private addresses are allowed. */
+  readonly allowHttp: boolean
+}
+
+/**
+ * Fetches a JWK set: within 5 s, at most 256 KiB, from exactly this URL.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
+ */
+export async function fetchJwks(uri: string, { dispatcher, allowHttp }: JwksSource): Promise<JwksFetch> {
+  if (!isFetchable(uri, allowHttp)) return failed('insecure_url')
+  try {
+    const { statusCode, body } = await request(uri, {
+      dispatcher,
+      headers: { accept: 'application/jwk-set+json, application/json' },
+      signal: AbortSignal.timeout(TIMEOUT),
+    })
+    if (statusCode !== 200) {
+      body.destroy()
+      return failed('bad_status')
+    }
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      // Leaving the loop destroys the body, and the connection with it.
+      if (size > LARGEST) return failed('too_large')
+      chunks.push(chunk)
+    }
+    return parseJwks(Buffer.concat(chunks).toString('utf8'))
+  } catch (error) {
+    return failed(error instanceof PrivateAddressError ? 'private_address' : 'unreachable')
+  }
+}
+
+function isFetchable(uri: string, allowHttp: boolean): boolean {
+  if (!URL.canParse(uri)) return false
+  const { protocol, username, password } = new URL(uri)
+  return (protocol === 'https:' || (allowHttp && protocol === 'http:')) && username === '' && password === ''
+}
+
+function parseJwks(text: string): JwksFetch {
+  try {
+    const jwks: unknown = JSON.parse(text)
+    if (typeof jwks === 'object' && jwks !== null && 'keys' in jwks && Array.isArray(jwks.keys)) {
+      return { kind: 'fetched', jwks: { keys: jwks.keys }, text }
+    }
+  } catch {
+    // Not JSON: the same as JSON of another shape.
+  }
+  return failed('not_a_key_set')
+}
+
+const failed = (reason: JwksFailure): JwksFetch => ({ kind: 'failed', reason })

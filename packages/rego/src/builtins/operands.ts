@@ -1,8 +1,7 @@
 /** Reading operands as OPA does, with its messages. */
-import { arrayOperand, BuiltinError, numberOperand, OperandError } from '../builtins-api.js'
-import { normalize, type RegoNumber, toSafeInteger } from '../number.js'
+import { arrayOperand, type BuiltinContext, BuiltinError, numberOperand, OperandError } from '../builtins-api.js'
+import { normalize, parts, type RegoNumber, toSafeInteger } from '../number.js'
 import { isArray, isSet, type RegoSet, typeName, type Value } from '../value.js'
-import { boundedParts } from './go/big-float.js'
 
 /** The value of an operand that the evaluator promises to pass. */
 export function given(value: Value | undefined): Value {
@@ -49,6 +48,22 @@ export function integerOf(value: RegoNumber): bigint | undefined {
   return exponent < 0 ? undefined : coefficient * 10n ** BigInt(exponent)
 }
 
+/** The integer part of a number, towards zero. */
+export function truncated(value: RegoNumber): bigint {
+  const [coefficient, exponent] = boundedParts(value)
+  return exponent >= 0 ? coefficient * 10n ** BigInt(exponent) : coefficient / 10n ** BigInt(-exponent)
+}
+
+/** OPA refuses numbers whose binary exponent is beyond 1e5; in decimal digits that is this many. */
+const MAX_DECIMAL_EXPONENT = 30_103
+
+/** Coefficient and power of ten. Throws for numbers so large or small that computing with them would be unbounded work. */
+function boundedParts(value: RegoNumber): [coefficient: bigint, exponent: number] {
+  const [coefficient, exponent] = parts(value)
+  if (Math.abs(exponent) > MAX_DECIMAL_EXPONENT) throw new BuiltinError('number too big')
+  return [coefficient, exponent]
+}
+
 export function integer(value: bigint): RegoNumber {
   return normalize(value, 0)
 }
@@ -91,8 +106,23 @@ export function elementsOf(value: Value | undefined): readonly Value[] | undefin
 }
 
 /** Results are kept below this many UTF-16 units, so that a policy cannot exhaust memory. */
-export const MAX_TEXT = 64 * 1024 * 1024
+const MAX_TEXT = 64 * 1024 * 1024
 
-export function boundedText(length: number): void {
+/** Charges for a text of this length before it is made, and refuses one that is too long. */
+export function chargeText(context: BuiltinContext, length: number): void {
   if (length > MAX_TEXT) throw new BuiltinError('result is too large')
+  context.charge(length >> 6)
+}
+
+/** For texts made piece by piece: call with each piece's length before the piece is kept. */
+export function textMeter(context: BuiltinContext): (added: number) => void {
+  let total = 0
+  let charged = 0
+  return (added) => {
+    total += added
+    if (total - charged < 4096) return
+    chargeText(context, total - charged)
+    charged = total
+    if (total > MAX_TEXT) throw new BuiltinError('result is too large')
+  }
 }

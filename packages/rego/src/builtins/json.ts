@@ -1,0 +1,79 @@
+/** `json.marshal`, `json.marshal_with_options`, `json.unmarshal`, `json.is_valid`. */
+import { type Builtin, BuiltinError, builtin, OperandError, objectOperand, stringOperand, T } from '../builtins-api.js'
+import { JsonError, parseJson } from '../json.js'
+import { regoText } from '../text.js'
+import { isArray, isObject, objectEntries, RegoObject, type Value } from '../value.js'
+import { replaceInvalid } from './go/bytes.js'
+import { jsonErrorMessage } from './go/json-error.js'
+import { type Indent, jsonText } from './go/json-text.js'
+import { given, textMeter } from './operands.js'
+
+/** @throws BuiltinError with Go's words for what is wrong */
+export function unmarshalJson(text: string): Value {
+  try {
+    const value = parseJson(replaceInvalid(text))
+    return /\\u[dD][89a-fA-F]/.test(text) ? withoutSurrogates(value) : value
+  } catch (error) {
+    if (error instanceof JsonError || error instanceof RangeError) {
+      throw new BuiltinError(jsonErrorMessage(text) ?? error.message)
+    }
+    throw error
+  }
+}
+
+export function isJson(text: string): boolean {
+  return jsonErrorMessage(text) === undefined
+}
+
+/** Escapes can spell half a surrogate pair, which Go reads as U+FFFD. */
+function withoutSurrogates(value: Value): Value {
+  if (typeof value === 'string') return replaceInvalid(value)
+  if (isArray(value)) return value.map(withoutSurrogates)
+  if (!isObject(value)) return value
+  const clean = new RegoObject()
+  for (const [key, member] of objectEntries(value)) clean.set(withoutSurrogates(key), withoutSurrogates(member))
+  return clean
+}
+
+function indentOption(operand: Value | undefined): Indent | undefined {
+  let prefix = ''
+  let indent = '\t'
+  let implied = false
+  let explicit: boolean | undefined
+  for (const [key, value] of objectEntries(objectOperand(operand, 2))) {
+    if (key === 'prefix' || key === 'indent') {
+      if (typeof value !== 'string') {
+        throw new OperandError(`operand 2 key "${key}" failed cast to string: ${castError(value)}`)
+      }
+      if (key === 'prefix') prefix = value
+      else indent = value
+      implied = true
+    } else if (key === 'pretty') {
+      if (typeof value !== 'boolean') throw new OperandError('operand 2 key "pretty" failed cast to bool')
+      explicit = value
+    } else {
+      throw new OperandError(`operand 2 object contained unknown key ${regoText(key)}`)
+    }
+  }
+  return (explicit ?? implied) ? { prefix, indent } : undefined
+}
+
+function castError(value: Value): string {
+  try {
+    return stringOperand(value, 0)
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+const options = T.fields({ indent: T.string, prefix: T.string, pretty: T.boolean }, { key: T.string, value: T.any })
+
+export const json: readonly Builtin[] = [
+  builtin('json.marshal', [T.any], T.string, (context, value) => jsonText(given(value), textMeter(context))),
+  builtin('json.marshal_with_options', [T.any, options], T.string, (context, value, operand) => {
+    const indent = indentOption(operand)
+    return (indent?.prefix ?? '') + jsonText(given(value), textMeter(context), indent)
+  }),
+  builtin('json.unmarshal', [T.string], T.any, (_, text) => unmarshalJson(stringOperand(text, 1))),
+  builtin('json.is_valid', [T.string], T.boolean, (_, text) => typeof text === 'string' && isJson(text)),
+]

@@ -30,8 +30,8 @@ export const BOOTSTRAP_CAPABILITIES: ReadonlySet<Capability> = new Set(['read', 
 export interface AuthenticationDeps {
   readonly db: Db
   readonly clock: Clock
-  /** The bootstrap token, as configured. */
-  readonly bootstrapToken: string
+  /** SHA-256 of the bootstrap token. */
+  readonly adminTokenHash: Buffer
 }
 
 interface Authenticator {
@@ -53,13 +53,12 @@ export function installAdminAuthentication(
   app: Pick<FastifyInstance, 'decorate' | 'decorateRequest'>,
   deps: AuthenticationDeps,
 ): void {
-  const bootstrapHash = sha256(deps.bootstrapToken)
   app.decorateRequest('adminActor', null)
   app.decorate('adminAuthenticator', {
     zoneExists: (zoneId) => zoneExists(deps.db, zoneId),
     authenticate: async (request) => {
       const hash = sha256(bearerOf(request))
-      if (timingSafeEqual(hash, bootstrapHash)) return BOOTSTRAP
+      if (timingSafeEqual(hash, deps.adminTokenHash)) return BOOTSTRAP
       const token = await findTokenByHash(deps.db, hash)
       if (token === undefined || (token.expires_at !== null && token.expires_at <= deps.clock.now()))
         throw unauthorized()
@@ -145,7 +144,8 @@ function bearerOf(request: FastifyRequest): string {
   return token
 }
 
-function unauthorized(): ProblemError {
+/** No admin token, an unknown one, or one that is no longer in force. */
+export function unauthorized(): ProblemError {
   return new ProblemError(401, 'invalid_token', 'send an admin token that is in force as Authorization: Bearer', {
     headers: { 'www-authenticate': 'Bearer realm="countersign"' },
   })

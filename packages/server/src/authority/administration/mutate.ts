@@ -6,8 +6,8 @@ import { appendEvent, createEvent, type EventValue } from '../../ledger/event.js
 import type { Db, Tx } from '../../store/database.js'
 import type { Sealer } from '../../store/seal.js'
 import { bumpRevision, type Change, lockZone } from '../../store/zone-change.js'
-import { type AdminActor, adminActor } from '../admin-tokens/authenticate.js'
-import { databaseTime, findAnswer, isLive, keepAnswer, lockKey } from './queries.js'
+import { type AdminActor, adminActor, unauthorized } from '../admin-tokens/authenticate.js'
+import { databaseTime, findAnswer, isInForce, isLive, keepAnswer, lockKey } from './queries.js'
 
 export interface MutationDeps {
   readonly db: Db
@@ -34,11 +34,10 @@ export interface AdminEvent {
 }
 
 /** How a mutation ended: what to answer, and what to tell the ledger and the other nodes. */
-export interface Outcome {
-  /** 200 by default. */
+export interface Outcome<Body> {
+  /** 200 by default, 204 without a body. */
   readonly status?: number
-  /** Absent for 204. */
-  readonly body?: unknown
+  readonly body?: Body
   /** Version of what is answered, for `ETag`. */
   readonly version?: number | string
   /** Null when nothing changed. */
@@ -62,12 +61,12 @@ export interface Outcome {
  * })
  * ```
  */
-export function mutateZone(
+export function mutateZone<Body = void>(
   deps: MutationDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (mutation: ZoneMutation) => Promise<Outcome>,
-): Promise<FastifyReply> {
+  work: (mutation: ZoneMutation) => Promise<Outcome<Body>>,
+): Promise<Body> {
   const { zone_id: zoneId } = request.params as { readonly zone_id: string }
   const actor = adminActor(request)
   return answerOnce(deps, request, reply, {
@@ -82,12 +81,12 @@ export function mutateZone(
 }
 
 /** Changes what belongs to no zone, or to one that does not exist yet; `work` records its event itself if it can. */
-export function mutateService(
+export function mutateService<Body = void>(
   deps: MutationDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (mutation: Mutation) => Promise<Omit<Outcome, 'event' | 'changes'>>,
-): Promise<FastifyReply> {
+  work: (mutation: Mutation) => Promise<Answered<Body>>,
+): Promise<Body> {
   const actor = adminActor(request)
   return answerOnce(deps, request, reply, {
     begin: async (tx, repeatable) => {
@@ -102,7 +101,7 @@ export function mutateService(
 export async function recordInZone(
   tx: Tx,
   by: { readonly zoneId: string; readonly now: number; readonly actor: AdminActor },
-  outcome: Pick<Outcome, 'event' | 'changes'>,
+  outcome: Pick<Outcome<unknown>, 'event' | 'changes'>,
 ): Promise<void> {
   const { zoneId, now, actor } = by
   if (outcome.changes !== undefined && outcome.changes.length > 0) await bumpRevision(tx, zoneId, outcome.changes)
@@ -111,35 +110,38 @@ export async function recordInZone(
   await appendEvent(tx, createEvent({ zoneId, now, fields }))
 }
 
-interface Answer {
+type Answered<Body> = Omit<Outcome<Body>, 'event' | 'changes'>
+
+interface Answer<Body> {
   readonly status: number
   readonly version?: number | string | undefined
-  readonly body?: unknown
+  readonly body?: Body | undefined
 }
 
-interface Steps {
+interface Steps<Body> {
   /** Takes the lock that orders repeats of one key; undefined when what is to change does not exist. */
   readonly begin: (tx: Tx, repeatable: RepeatableRequest | null) => Promise<number | undefined>
-  readonly work: (tx: Tx, now: number) => Promise<Omit<Outcome, 'event' | 'changes'>>
+  readonly work: (tx: Tx, now: number) => Promise<Answered<Body>>
 }
 
-async function answerOnce(
+async function answerOnce<Body>(
   deps: MutationDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  steps: Steps,
-): Promise<FastifyReply> {
+  steps: Steps<Body>,
+): Promise<Body> {
   const repeatable = repeatableRequest(request)
-  const actor = adminActor(request).id
-  const answer = await deps.db.transaction().execute(async (tx): Promise<Answer> => {
+  const { id: actor, tokenId } = adminActor(request)
+  const answer = await deps.db.transaction().execute(async (tx): Promise<Answer<Body>> => {
     const now = await steps.begin(tx, repeatable)
     if (now === undefined) throw notFound()
+    if (tokenId !== null && !(await isInForce(tx, tokenId, now))) throw unauthorized()
     if (repeatable === null) return toAnswer(await steps.work(tx, now))
     const place = `admin_answers ${actor} ${repeatable.keyHash.toString('hex')}`
     const kept = await findAnswer(tx, actor, repeatable.keyHash, now)
     if (kept !== undefined) {
       if (!kept.request_hash.equals(repeatable.requestHash)) throw mismatch()
-      return JSON.parse(deps.sealer.open(kept.answer_sealed, place).toString('utf8')) as Answer
+      return JSON.parse(deps.sealer.open(kept.answer_sealed, place).toString('utf8')) as Answer<Body>
     }
     const fresh = toAnswer(await steps.work(tx, now))
     const sealed = deps.sealer.seal(Buffer.from(JSON.stringify(fresh)), place)
@@ -147,10 +149,11 @@ async function answerOnce(
     return fresh
   })
   if (answer.version !== undefined) reply.header('etag', etagOf(answer.version))
-  return reply.code(answer.status).send(answer.body)
+  reply.code(answer.status)
+  return answer.body as Body
 }
 
-function toAnswer({ status, version, body }: Omit<Outcome, 'event' | 'changes'>): Answer {
+function toAnswer<Body>({ status, version, body }: Answered<Body>): Answer<Body> {
   return { status: status ?? (body === undefined ? 204 : 200), version, body }
 }
 

@@ -26,6 +26,17 @@ export async function isLive(tx: Tx, zoneId: string): Promise<boolean> {
   return zone !== undefined && zone.deleted_at === null
 }
 
+/** Whether a token is still in force, so that one revoked since its request began changes nothing. */
+export async function isInForce(tx: Tx, tokenId: string, now: number): Promise<boolean> {
+  const token = await tx
+    .selectFrom('admin_tokens')
+    .select('expires_at')
+    .where('id', '=', tokenId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return token !== undefined && (token.expires_at === null || token.expires_at > now)
+}
+
 /** The answer kept for a key, unless its time is over. */
 export function findAnswer(
   tx: Tx,

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import type { Identity } from '@countersign/protocol'
+import { sql } from 'kysely'
+import type { Tx } from '../../store/database.js'
+import { newId } from '../../store/ids.js'
+
+/** A secret of an application: until when it counts (milliseconds, null for always), and who was shown it. */
+export interface NewSecret {
+  readonly hash: Buffer
+  readonly shownTo: Identity | null
+  readonly expiresAt: number | null
+}
+
+export async function insertSecret(
+  tx: Tx,
+  zoneId: string,
+  applicationId: string,
+  now: number,
+  secret: NewSecret,
+): Promise<void> {
+  await tx
+    .insertInto('application_secrets')
+    .values({
+      zone_id: zoneId,
+      application_id: applicationId,
+      id: newId(now),
+      hash: secret.hash,
+      shown_to: secret.shownTo === null ? null : JSON.stringify(secret.shownTo),
+      created_at: new Date(now),
+      expires_at: secret.expiresAt === null ? null : new Date(secret.expiresAt),
+    })
+    .execute()
+}
+
+/**
+ * Remembers someone as one who may hold what the application authenticates with, though no secret was shown to them:
+ * who registered its keys, who owned it before. They may never approve for it. The row is a secret nobody has, ended.
+ */
+export async function rememberHolder(
+  tx: Tx,
+  zoneId: string,
+  applicationId: string,
+  now: number,
+  holder: Identity | null,
+): Promise<void> {
+  if (holder === null) return
+  await insertSecret(tx, zoneId, applicationId, now, { hash: randomBytes(32), shownTo: holder, expiresAt: now })
+}
+
+/** Ends every secret that counts at `now` no later than `at`. Milliseconds. */
+export async function endSecrets(tx: Tx, zoneId: string, applicationId: string, at: number): Promise<void> {
+  const end = new Date(at)
+  await tx
+    .updateTable('application_secrets')
+    .set({ expires_at: end })
+    .where('zone_id', '=', zoneId)
+    .where('application_id', '=', applicationId)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<number>`${end}::timestamptz`)]))
+    .execute()
+}

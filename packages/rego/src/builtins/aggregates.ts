@@ -1,6 +1,7 @@
 /** `count`, `sum`, `product`, `max`, `min`, `sort`, and the deprecated `all` and `any`. */
-import { type Builtin, builtin, T } from '../builtins-api.js'
-import { isNumber, type RegoNumber } from '../number.js'
+import { add } from '../arithmetic.js'
+import { type Builtin, BuiltinError, builtin, T } from '../builtins-api.js'
+import { isNumber, parseNumber, parts, type RegoNumber } from '../number.js'
 import { compare, isSet, sizeOf, type Value } from '../value.js'
 import { splitDouble } from './go/float-text.js'
 import { elementError, elementsOf, given, integer, integerOf, typeError } from './operands.js'

@@ -109,7 +109,7 @@ function merge(operand: Value | undefined): RegoSet {
   for (let range of ranges) {
     for (let before = merged.at(-1); before !== undefined && adjoins(before, range); before = merged.at(-1)) {
       merged.pop()
-      range = { first: before.first < range.first ? before.first : range.first, last: range.last, text: undefined }
+      range = { first: smaller(before.first, range.first), last: range.last, text: undefined }
     }
     merged.push(range)
   }
@@ -135,6 +135,10 @@ function cover({ first, last }: Range): string[] {
     at += 1n << host
   }
   return networks
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a <= b ? a : b
 }
 
 function compareBig(a: bigint, b: bigint): number {

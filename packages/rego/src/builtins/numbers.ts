@@ -1,4 +1,5 @@
 /** `abs`, `round`, `ceil`, `floor`, `numbers.range`, `numbers.range_step`, `rand.intn`. */
+import { absolute, ceil, floor, roundHalfAway } from '../arithmetic.js'
 import {
   type Builtin,
   type BuiltinContext,

@@ -1,4 +1,5 @@
 /** `units.parse` and `units.parse_bytes`. */
+import { multiply } from '../arithmetic.js'
 import { type Builtin, BuiltinError, builtin, stringOperand, T } from '../builtins-api.js'
 import { normalize, type RegoNumber } from '../number.js'
 import { lower } from './go/letter-case.js'

@@ -4,7 +4,6 @@
  *
  * @see https://pkg.go.dev/unicode#ToUpper
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const ASCII = /^[\0-\x7f]*$/
 
 export function lower(text: string): string {

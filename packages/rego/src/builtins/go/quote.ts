@@ -42,8 +42,8 @@ export function isPrintable(character: string): boolean {
 
 function escapeCharacter(character: string, delimiter: string, ascii: boolean): string {
   if (character === delimiter) return `\\${delimiter}`
-  const escape = ESCAPES.get(character)
-  if (escape !== undefined) return escape
+  const short = ESCAPES.get(character)
+  if (short !== undefined) return short
   const code = character.codePointAt(0) as number
   if (isLone(character)) return code >= 0xdc80 && code <= 0xdcff ? `\\x${hex(code - 0xdc00, 2)}` : '\\ufffd'
   if (code < 0x80 ? code >= 0x20 && code < 0x7f : !ascii && isPrintable(character)) return character

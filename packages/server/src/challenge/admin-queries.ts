@@ -1,7 +1,6 @@
 import type { ChallengeState, ChallengeType, Identity } from '@countersign/protocol'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../store/database.js'
-import type { Approver } from './judge.js'
 import { type ChallengeRow, hasSuccessor, proofsOf, storedChallenge } from './queries.js'
 import type { Proof, StoredChallenge } from './record.js'
 
@@ -72,31 +71,6 @@ export async function readLocked(tx: Tx, zoneId: string, id: string): Promise<St
     WHERE c.zone_id = ${zoneId} AND c.id = ${id}`.execute(tx)
   const row = rows.rows[0]
   return row === undefined ? undefined : storedChallenge(row)
-}
-
-/** An admin token as it stands at `now`; undefined when it is gone, ended, or of another zone. */
-export async function readApprover(
-  tx: Tx,
-  zoneId: string,
-  tokenId: string,
-  now: number,
-): Promise<Approver | undefined> {
-  const row = await tx
-    .selectFrom('admin_tokens')
-    .select(['id', 'owner', 'capabilities', 'max_aal'])
-    .where('id', '=', tokenId)
-    .where('deleted_at', 'is', null)
-    .where((eb) => eb.or([eb('zone_id', 'is', null), eb('zone_id', '=', zoneId)]))
-    .where(sql<boolean>`(expires_at IS NULL OR expires_at > ${new Date(now)})`)
-    .executeTakeFirst()
-  if (row === undefined) return undefined
-  return {
-    id: `admin:${row.id}`,
-    owner: row.owner,
-    capabilities: new Set(row.capabilities),
-    maxAal: row.max_aal,
-    bootstrap: false,
-  }
 }
 
 /**

@@ -6,12 +6,11 @@ import { announce, lockZone } from '../store/zone-change.js'
 import { markRejected, readLocked } from './admin-queries.js'
 import { CAPABILITY_FOR } from './judge.js'
 import type { StoredChallenge } from './record.js'
-import { type Act, currentApprover } from './satisfy.js'
+import type { Act } from './satisfy.js'
 
 export type Rejection =
   | { readonly outcome: 'rejected'; readonly id: string; readonly rejectedAt: number; readonly event: AdminEvent }
   | { readonly outcome: 'not_found' }
-  | { readonly outcome: 'unauthenticated' }
   | { readonly outcome: 'refused'; readonly status: 403; readonly code: 'wrong_capability'; readonly detail: string }
 
 /**
@@ -21,11 +20,9 @@ export type Rejection =
  * caller's transaction appends the event.
  */
 export async function rejectChallenge(tx: Tx, act: Act, reason: string | null): Promise<Rejection> {
-  const { zoneId, id, now } = act
+  const { zoneId, id, now, approver } = act
   const challenge = await readLocked(tx, zoneId, id)
   if (challenge === undefined || !isOpen(challenge, now)) return { outcome: 'not_found' }
-  const approver = await currentApprover(tx, act)
-  if (approver === undefined) return { outcome: 'unauthenticated' }
   const needed = CAPABILITY_FOR[challenge.type]
   if (!approver.bootstrap && !approver.capabilities.has(needed) && !approver.capabilities.has('write')) {
     const detail = `rejecting a challenge of type ${challenge.type} needs a token that can "${needed}" or "write"`

@@ -1,7 +1,7 @@
 import { CHALLENGE_TYPES, type Json } from '@countersign/protocol'
 import { Type } from 'typebox'
-import { adminActor, requireAdmin } from '../authority/admin-tokens/authenticate.js'
-import { type MutationDeps, mutateZone, type Outcome } from '../authority/administration/mutate.js'
+import { requireAdmin } from '../authority/admin-tokens/authenticate.js'
+import { type MutationDeps, mutateZone } from '../authority/administration/mutate.js'
 import type { App } from '../http/app.js'
 import { pageOf, pageQuery, pageSchema, readPage } from '../http/pagination.js'
 import { notFound, ProblemError } from '../http/problem.js'
@@ -121,15 +121,17 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
           response: { 200: Satisfied },
         },
       },
-      async (request, reply) => {
-        await mutateZone(deps, request, reply, async ({ tx, zoneId, now }) => {
-          const act = { zoneId, now, id: request.params.id, actor: adminActor(request) }
+      (request, reply) =>
+        mutateZone(deps, request, reply, async ({ tx, zoneId, now, actor }) => {
+          const act = { zoneId, now, id: request.params.id, approver: actor }
           const { evidence, ...rest } = request.body
           const submission =
             evidence === undefined ? rest : { ...rest, evidence: evidence as { [member: string]: Json } }
-          return outcomeOf(await satisfyChallenge(tx, act, submission))
-        })
-      },
+          const satisfied = orThrow(await satisfyChallenge(tx, act, submission))
+          const { id, satisfiedAt, approver, approvals, event } = satisfied
+          const satisfied_at = satisfiedAt === null ? null : new Date(satisfiedAt).toISOString()
+          return { body: { id, satisfied_at, approver, approvals }, event }
+        }),
     )
 
     app.post(
@@ -145,32 +147,20 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
           response: { 200: Rejected },
         },
       },
-      async (request, reply) => {
-        await mutateZone(deps, request, reply, async ({ tx, zoneId, now }) => {
-          const act = { zoneId, now, id: request.params.id, actor: adminActor(request) }
-          return outcomeOf(await rejectChallenge(tx, act, request.body.reason ?? null))
-        })
-      },
+      (request, reply) =>
+        mutateZone(deps, request, reply, async ({ tx, zoneId, now, actor }) => {
+          const act = { zoneId, now, id: request.params.id, approver: actor }
+          const { id, rejectedAt, event } = orThrow(await rejectChallenge(tx, act, request.body.reason ?? null))
+          return { body: { id, rejected_at: new Date(rejectedAt).toISOString() }, event }
+        }),
     )
   }
 }
 
-function outcomeOf(result: Satisfaction | Rejection): Outcome {
-  switch (result.outcome) {
-    case 'recorded': {
-      const { id, satisfiedAt, approver, approvals, event } = result
-      const satisfied_at = satisfiedAt === null ? null : new Date(satisfiedAt).toISOString()
-      return { body: { id, satisfied_at, approver, approvals }, event }
-    }
-    case 'rejected':
-      return { body: { id: result.id, rejected_at: new Date(result.rejectedAt).toISOString() }, event: result.event }
-    case 'not_found':
-      throw notFound()
-    case 'unauthenticated':
-      throw new ProblemError(401, 'invalid_token', 'this admin token has been withdrawn', {
-        headers: { 'www-authenticate': 'Bearer realm="countersign"' },
-      })
-    case 'refused':
-      throw new ProblemError(result.status, result.code, result.detail)
-  }
+type Failure = Extract<Satisfaction | Rejection, { outcome: 'not_found' | 'refused' }>
+
+function orThrow<T extends Satisfaction | Rejection>(result: T): Exclude<T, Failure> {
+  if (result.outcome === 'not_found') throw notFound()
+  if (result.outcome === 'refused') throw new ProblemError(result.status, result.code, result.detail)
+  return result as Exclude<T, Failure>
 }

@@ -4,17 +4,9 @@ import type { AdminEvent } from '../authority/administration/mutate.js'
 import { Personal } from '../ledger/event.js'
 import type { Tx } from '../store/database.js'
 import { announce } from '../store/zone-change.js'
-import { insertProof, markSatisfied, readApprover, readLocked, readPresentRequesters } from './admin-queries.js'
+import { insertProof, markSatisfied, readLocked, readPresentRequesters } from './admin-queries.js'
 import { type Approver, countApprovals, judge, type Submission, type Verdict } from './judge.js'
 import type { Proof, StoredChallenge } from './record.js'
-
-/** Who acts: the token is read again inside the transaction, so that one withdrawn meanwhile does nothing. */
-export interface Actor {
-  /** `admin:<token id>` or `admin:bootstrap`. */
-  readonly id: string
-  /** Null for the bootstrap token, which is not stored. */
-  readonly tokenId: string | null
-}
 
 export type Satisfaction =
   | {
@@ -27,17 +19,15 @@ export type Satisfaction =
       readonly event: AdminEvent
     }
   | { readonly outcome: 'not_found' }
-  /** The token has ended since the request began. */
-  | { readonly outcome: 'unauthenticated' }
   | ({ readonly outcome: 'refused' } & Omit<Extract<Verdict, { verdict: 'refused' }>, 'verdict'>)
 
-/** Under the zone's lock: which challenge, when, and by whom. */
+/** Under the zone's lock: which challenge, when, and by whom. The caller has seen that the token is in force. */
 export interface Act {
   readonly zoneId: string
   readonly id: string
   /** The database's time under the lock, in milliseconds. */
   readonly now: number
-  readonly actor: Actor
+  readonly approver: Approver
 }
 
 /**
@@ -45,11 +35,9 @@ export interface Act {
  * transaction appends the event. Satisfying does not consume: only an exchange does.
  */
 export async function satisfyChallenge(tx: Tx, act: Act, submission: Submission): Promise<Satisfaction> {
-  const { zoneId, id, now } = act
+  const { zoneId, id, now, approver } = act
   const challenge = await readLocked(tx, zoneId, id)
   if (challenge === undefined || challengeState(challenge, now) !== 'pending') return { outcome: 'not_found' }
-  const approver = await currentApprover(tx, act)
-  if (approver === undefined) return { outcome: 'unauthenticated' }
   const requesters = await requesterKeys(tx, challenge)
   const verdict = judge({ challenge, approver, requesters, submission, now })
   if (verdict.verdict === 'refused') {
@@ -69,12 +57,6 @@ export async function satisfyChallenge(tx: Tx, act: Act, submission: Submission)
     approvals,
     event: proofEvent(challenge, proof, approvals, satisfied),
   }
-}
-
-/** The acting token as it stands under the zone's lock; undefined when it has ended. */
-export async function currentApprover(tx: Tx, { zoneId, actor, now }: Act): Promise<Approver | undefined> {
-  if (actor.tokenId !== null) return readApprover(tx, zoneId, actor.tokenId, now)
-  return { id: actor.id, owner: null, capabilities: new Set(), maxAal: null, bootstrap: true }
 }
 
 // The chain's predecessors were made by the same request, so its own requesters are the chain's.

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import fc from 'fast-check'
-import { createLocalJWKSet, decodeProtectedHeader, exportJWK, jwtVerify, SignJWT } from 'jose'
+import { createLocalJWKSet, decodeProtectedHeader, exportJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BASE_URL, type MandateStore, mandateClaims, openMandateStore } from '../../test/mandate/store.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
@@ -122,7 +122,7 @@ describe('a mandate', () => {
       type: 'spki',
       format: 'pem',
     })
-    const payload = { ...claims }
+    const payload: JWTPayload = { ...claims, aud: [...claims.aud] }
     const tokens = [
       await new SignJWT(payload).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid }).sign(Buffer.from(publicPem)),
       await new SignJWT(payload).setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid }).sign(ours),

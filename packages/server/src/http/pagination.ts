@@ -25,7 +25,7 @@ export interface PageRequest {
 }
 
 export interface Page<T> {
-  readonly items: readonly T[]
+  readonly items: T[]
   readonly next_cursor: string | null
 }
 

@@ -6,7 +6,8 @@ type Occurrence = 'referenced' | 'assigned' | 'declared' | 'arg'
 
 /** The variables of one rule or query, body by body. */
 export class RuleScope {
-  slots = 1
+  /** Slot 0 is for what the rule makes, slot 1 for a key that is known beforehand. */
+  slots = 2
   readonly #implicit = new Map<string, Local>()
 
   fresh(name: string, at: Location): Local {

@@ -1,24 +1,9 @@
 import type { BuiltinContext } from '../builtins-api.js'
 import { type Diagnostic, type Location, RegoError } from '../errors.js'
-import type { Value } from '../value.js'
+import { equal, isObject, objectEntries, objectGet, RegoObject, type Value } from '../value.js'
 
 /** What stands in for a function inside a `with`. */
-export type Mock =
-  | { readonly kind: 'value'; readonly value: Value }
-  | { readonly kind: 'function'; readonly call: (c: Context, args: readonly Value[]) => Value | undefined }
-
-/** Values that `with` puts at paths below `data`. */
-export class Overlay {
-  readonly children = new Map<unknown, Overlay>()
-  value: Value | undefined
-
-  copy(): Overlay {
-    const copy = new Overlay()
-    copy.value = this.value
-    for (const [key, child] of this.children) copy.children.set(key, child.copy())
-    return copy
-  }
-}
+export type Mock = (c: Context, args: readonly Value[]) => Value | undefined
 
 let epochs = 0
 
@@ -31,21 +16,29 @@ export class Context {
     readonly run: Run,
     readonly input: Value | undefined,
     readonly data: Value,
-    readonly overlay: Overlay | undefined,
+    /** Paths below `data` that `with` gave values to: rules at or below them are out of sight. */
+    readonly targets: readonly (readonly Value[])[] | undefined,
     readonly mocks: ReadonlyMap<string, Mock> | undefined,
   ) {}
+
+  /** Whether `with` replaced the document at a path. */
+  isReplaced(path: readonly Value[]): boolean {
+    if (this.targets === undefined) return false
+    return this.targets.some(
+      (target) => target.length <= path.length && target.every((key, at) => equal(key, path[at] as Value)),
+    )
+  }
 }
 
 /** What happened, for `explain` and coverage. */
 export interface Tracer {
   entered(rule: number): void
-  /** A rule's body held. */
-  fired(rule: number, at: Location, value: Value): void
-  /** A rule's body did not hold, after its statement at this place. */
-  failed(rule: number): void
-  /** A statement was reached, and whether it held. */
-  statement(at: Location): void
-  held(at: Location): void
+  /** A rule's body held, with this value. */
+  fired(rule: number, clause: number, value: Value): void
+  /** A statement was reached. */
+  reached(rule: number, at: Location): void
+  /** A statement held. */
+  held(rule: number, at: Location): void
 }
 
 export interface RunOptions {
@@ -94,3 +87,15 @@ export type Frame = (Value | Context | undefined)[]
 export type Eval = (c: Context, f: Frame) => Value | undefined
 /** Goes on with a body; true when enough solutions were found. */
 export type Step = (c: Context, f: Frame) => boolean
+
+/** A document with another value at a path; objects on the way are copied, anything else there is replaced. */
+export function patched(document: Value | undefined, path: readonly Value[], value: Value): Value {
+  const [key, ...rest] = path
+  if (key === undefined) return value
+  const copy = new RegoObject()
+  if (document !== undefined && isObject(document)) {
+    for (const [name, member] of objectEntries(document)) copy.set(name, member)
+    return copy.set(key, patched(objectGet(document, key), rest, value))
+  }
+  return copy.set(key, patched(undefined, rest, value))
+}

@@ -37,6 +37,8 @@ export async function fetchJwks(uri: string, { dispatcher, allowHttp }: JwksSour
       headers: { accept: 'application/jwk-set+json, application/json' },
       signal: AbortSignal.timeout(TIMEOUT),
     })
+    // A body that is left early ends in an error of its own; without a listener it would end the process.
+    body.on('error', () => {})
     if (statusCode !== 200) {
       body.destroy()
       return failed('bad_status')

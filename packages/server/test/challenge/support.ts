@@ -35,6 +35,8 @@ export interface TestNode {
   readonly bus: Bus
   readonly db: Db
   readonly url: string
+  /** How many queries and transactions it has begun. */
+  queries(): number
   close(): Promise<void>
 }
 
@@ -93,7 +95,11 @@ export class ChallengeWorld {
   }
 
   async node(limits?: WaitLimits): Promise<TestNode> {
-    const { db } = openDatabase(this.connection, 8)
+    const { db, pool } = openDatabase(this.connection, 8)
+    let acquired = 0
+    pool.on('acquire', () => {
+      acquired += 1
+    })
     const bus = await openPostgresBus(this.connection, () => {})
     const app = await createApp({ log: pino({ level: 'silent' }), metrics: createMetrics(), readiness: [] })
     const clock = new DatabaseClock()
@@ -109,6 +115,7 @@ export class ChallengeWorld {
       bus,
       db,
       url,
+      queries: () => acquired,
       close: async () => {
         if (closed) return
         closed = true

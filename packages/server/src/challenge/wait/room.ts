@@ -55,9 +55,9 @@ export class WaitRoom {
     })
   }
 
-  /** How many wait now. */
-  get size(): number {
-    return this.#total
+  /** Whether this node is stopping, and holds nobody any more. */
+  get draining(): boolean {
+    return this.#draining
   }
 
   /**

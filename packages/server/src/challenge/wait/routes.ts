@@ -93,6 +93,8 @@ async function answer(room: WaitRoom, awaited: Awaited, ms: number, reply: Fasti
       throw noSuchChallenge()
     case 'answered':
       reply.header('cache-control', 'no-store')
+      // A connection kept alive would outlast the drain.
+      if (room.draining) reply.header('connection', 'close')
       return {
         id: awaited.id,
         state: ended.standing.state,

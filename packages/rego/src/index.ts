@@ -1,3 +1,4 @@
+export { definedRules } from './defined-rules.js'
 export { type Diagnostic, type Location, RegoError, type RegoErrorCode } from './errors.js'
 export {
   type Bindings,

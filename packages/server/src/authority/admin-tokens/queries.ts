@@ -1,5 +1,6 @@
-import type { Selectable } from 'kysely'
-import type { Db } from '../../store/database.js'
+import type { Insertable, Selectable } from 'kysely'
+import type { PageRequest } from '../../http/pagination.js'
+import type { Db, Tx } from '../../store/database.js'
 import type { AdminTokensTable } from '../../store/tables.js'
 
 export type AdminTokenRow = Selectable<AdminTokensTable>
@@ -25,4 +26,40 @@ export async function zoneExists(db: Db, zoneId: string): Promise<boolean> {
     .where('deleted_at', 'is', null)
     .executeTakeFirst()
   return zone !== undefined
+}
+
+/** Tokens after a key, one more than a page holds; of one zone, or of all and the global ones. */
+export function listTokens(db: Db, page: PageRequest, zoneId: string | null): Promise<AdminTokenRow[]> {
+  return db
+    .selectFrom('admin_tokens')
+    .selectAll()
+    .where('deleted_at', 'is', null)
+    .$if(zoneId !== null, (query) => query.where('zone_id', '=', zoneId))
+    .$if(page.after !== null, (query) => query.where('id', '>', page.after ?? ''))
+    .orderBy('id')
+    .limit(page.limit + 1)
+    .execute()
+}
+
+/** One token, unless it was revoked or is not of this zone (null for any). */
+export function findToken(db: Db | Tx, id: string, zoneId: string | null): Promise<AdminTokenRow | undefined> {
+  return db
+    .selectFrom('admin_tokens')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .$if(zoneId !== null, (query) => query.where('zone_id', '=', zoneId))
+    .executeTakeFirst()
+}
+
+export function insertToken(tx: Tx, row: Insertable<AdminTokensTable>): Promise<AdminTokenRow> {
+  return tx.insertInto('admin_tokens').values(row).returningAll().executeTakeFirstOrThrow()
+}
+
+export function updateToken(
+  tx: Tx,
+  id: string,
+  change: { readonly name: string } | { readonly deleted_at: Date },
+): Promise<AdminTokenRow> {
+  return tx.updateTable('admin_tokens').set(change).where('id', '=', id).returningAll().executeTakeFirstOrThrow()
 }

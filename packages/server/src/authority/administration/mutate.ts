@@ -50,7 +50,7 @@ export interface Outcome<Body> {
  * Changes a zone and answers: under the zone's lock, with its event, and with the answer kept for an
  * `Idempotency-Key`, all in one transaction. So a mutation happened, is recorded and can be repeated, or none of it.
  *
- * The zone is the path's `zone_id`. Whatever `work` throws undoes it all, and is not kept: the key stays unused.
+ * The zone is the path's `zone_id`, unless another is given. Whatever `work` throws undoes it all, and is not kept: the key stays unused.
  *
  * @throws ProblemError 422 `idempotency_mismatch` when the key was used for another request
  * @example
@@ -66,8 +66,8 @@ export function mutateZone<Body = void>(
   request: FastifyRequest,
   reply: FastifyReply,
   work: (mutation: ZoneMutation) => Promise<Outcome<Body>>,
+  zoneId = (request.params as { readonly zone_id: string }).zone_id,
 ): Promise<Body> {
-  const { zone_id: zoneId } = request.params as { readonly zone_id: string }
   const actor = adminActor(request)
   return answerOnce(deps, request, reply, {
     begin: (tx) => lockZone(tx, zoneId),

@@ -30,7 +30,7 @@ export type RegoErrorCode =
 
 /**
  * The one error that this package throws. `code`, `message` and place are those of the first error; `errors` has every one
- * that was found.
+ * that was found. The message is in OPA's form, `file:line: code: what is wrong`; what is wrong alone is `errors[0].message`.
  *
  * @see https://www.openpolicyagent.org/docs/latest/errors/
  * @example
@@ -49,7 +49,7 @@ export class RegoError extends Error {
   readonly errors: readonly Diagnostic[]
 
   constructor(errors: readonly [Diagnostic, ...Diagnostic[]]) {
-    super(errors[0].message)
+    super(errorText(errors[0]))
     this.code = errors[0].code
     this.file = errors[0].file
     this.line = errors[0].line
@@ -60,6 +60,10 @@ export class RegoError extends Error {
   static at(code: RegoErrorCode, message: string, location: Location): RegoError {
     return new RegoError([diagnostic(code, message, location)])
   }
+}
+
+function errorText({ file, line, code, message }: Diagnostic): string {
+  return file === '' ? `${code}: ${message}` : `${file}:${line}: ${code}: ${message}`
 }
 
 export function diagnostic(code: RegoErrorCode, message: string, { file, line, column }: Location): Diagnostic {

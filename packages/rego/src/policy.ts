@@ -58,7 +58,6 @@ export function compile(modules: readonly ModuleSource[], options: CompileOption
 }
 
 const MAX_STEPS = 10_000_000
-const MAX_RESULT = 1_000_000
 
 /** A compiled policy: immutable, without state between evaluations. */
 export class Policy {
@@ -88,6 +87,7 @@ export class Policy {
         siblings,
         () => undefined,
         () => id++,
+        (name) => builtins.has(name),
         report,
       )
     })
@@ -95,7 +95,16 @@ export class Policy {
     const arity = arityOf(resolved, builtins)
     const rules = resolved.map((rule) => orderRule(rule, arity, report))
     throwAny(errors)
-    this.#program = new Program(data, RuleTree.of(rules), builtins, false, undefined)
+    this.#program = new Program(
+      data,
+      RuleTree.of(
+        rules,
+        modules.map((module) => module.package.path),
+      ),
+      builtins,
+      false,
+      undefined,
+    )
   }
 
   /**
@@ -167,6 +176,7 @@ function compileQuery(text: string, program: Program): CompiledQuery {
   const errors: Diagnostic[] = []
   const query = resolveQuery(
     parseQuery(text.startsWith('$result = ') ? text.slice('$result = '.length) : text),
+    (name) => program.builtins.has(name),
     (error) => errors.push(error),
   )
   throwAny(errors)
@@ -244,4 +254,23 @@ function guarded<R>(evaluate: () => R): R {
     }
     throw RegoError.at('eval_internal_error', error instanceof Error ? error.message : String(error), NOWHERE)
   }
+}
+
+/** The value of a ground Rego term, such as an input written with sets. */
+export function termValue(text: string): Value | undefined {
+  const program = new Program(new RegoObject(), RuleTree.of([], []), allBuiltins(), false, undefined)
+  const query = compileQuery(`$result = ${text}`, program)
+  const run = new Run({
+    maxSteps: MAX_STEPS,
+    nowNs: 0n,
+    randomBytes: () => new Uint8Array(),
+    tracer: undefined,
+    print: undefined,
+  })
+  let value: Value | undefined
+  query.step(new Context(run, undefined, program.data, undefined, undefined), new Array(query.slots()), (f) => {
+    value = f[query.vars.at(-1)?.slot ?? 0] as Value
+    return true
+  })
+  return value
 }

@@ -1,5 +1,5 @@
 import type { Context, Eval } from '../eval/context.js'
-import { baseAt, document, member, type Place } from '../eval/place.js'
+import { baseAt, baseMember, document, member, type Place } from '../eval/place.js'
 import { lookup, RegoObject, type Value } from '../value.js'
 import { emitTerm } from './emit-term.js'
 import type { Env } from './env.js'
@@ -97,7 +97,7 @@ function emitBase(path: readonly Node[], env: Env): Eval {
   const keys = constant.map((key) => (key.n === 'const' ? key.value : null))
   const data = program.data
   let known: Value | undefined = data
-  for (const key of keys) known = known === undefined ? undefined : lookup(known, key)
+  for (const key of keys) known = known === undefined ? undefined : baseMember(known, key)
   const start = (c: Context) => (c.data === data ? known : baseAt(c, keys))
   return emitLookups(start, path.slice(constant.length), env)
 }

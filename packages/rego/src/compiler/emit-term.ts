@@ -124,7 +124,7 @@ function emitCollect(node: ComprehensionNode, env: Env, slot: number): Step {
       const before = object.get(key)
       if (before === undefined) object.set(key, element)
       else if (!equal(before, element)) {
-        throw RegoError.at('eval_conflict_error', 'object comprehension keys must be unique', node.at)
+        throw RegoError.at('eval_conflict_error', 'object keys must be unique', node.at)
       }
       return false
     }

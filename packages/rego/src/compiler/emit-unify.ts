@@ -3,6 +3,7 @@ import { equal, isArray, isObject, objectGet, objectSize, sortedKeys, type Value
 import { emitTerm } from './emit-term.js'
 import type { Env } from './env.js'
 import type { Local, Node } from './ir.js'
+import { isSameKey } from './safety.js'
 import { isBound } from './walk.js'
 
 type Pair = readonly [Node, Node]
@@ -124,12 +125,10 @@ function partwise(left: Node, right: Node): readonly Pair[] | 'never' | undefine
   if (a.n !== 'object' || b.n !== 'object') return undefined
   if (a.entries.length !== b.entries.length) return 'never'
   const pairs: Pair[] = []
+  const constant = [...a.entries, ...b.entries].every(([key]) => key.n === 'const')
   for (const [key, value] of a.entries) {
-    if (key.n !== 'const') return undefined
-    const keyed = b.entries.every(([other]) => other.n === 'const')
-    if (!keyed) return undefined
-    const other = b.entries.find(([name]) => name.n === 'const' && equal(name.value, key.value))
-    if (!other) return 'never'
+    const other = b.entries.find(([name]) => isSameKey(key, name))
+    if (!other) return constant ? 'never' : undefined
     pairs.push([value, other[1]])
   }
   return pairs

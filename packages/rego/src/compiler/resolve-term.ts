@@ -8,6 +8,7 @@ import { declaredNames, type RuleScope, Scope } from './scope.js'
 export interface Names {
   /** The path below `data`, or for `import input.x` below `input`. */
   global(name: string): { readonly root: 'data' | 'input'; readonly path: readonly string[] } | undefined
+  isBuiltin(name: string): boolean
   /** The term that stands for a call of `rego.metadata.rule()` and `.chain()` in the rule at hand. */
   metadata(name: string): Value | undefined
 }
@@ -195,8 +196,10 @@ export class TermResolver {
   }
 
   with({ target, value, at }: With, scope: Scope): WithNode {
-    const node = this.term(value, scope)
     const replacement = this.#functionName(value, scope)
+    // A built-in's name is no variable.
+    const isBuiltin = replacement !== undefined && replacement.path === undefined
+    const node: Node = isBuiltin ? { n: 'const', value: null, at } : this.term(value, scope)
     const common = { value: node, at, ...(replacement && { replacement }) }
     const path = staticPath(target)
     if (!path) {
@@ -223,7 +226,8 @@ export class TermResolver {
       return global.root === 'data'
         ? { name: ['data', ...global.path, ...rest].join('.'), path: [...global.path, ...rest] }
         : undefined
-    return { name: path.join('.') }
+    const name = path.join('.')
+    return this.names.isBuiltin(name) ? { name } : undefined
   }
 
   term(term: Term, scope: Scope): Node {

@@ -20,11 +20,12 @@ export function resolveModule(
   siblings: readonly Module[],
   metadata: (rule: Rule, name: string) => Value | undefined,
   nextId: () => number,
+  isBuiltin: (name: string) => boolean,
   report: (error: Diagnostic) => void,
 ): RuleNode[] {
   const names = moduleNames(module, siblings)
   return module.rules.flatMap((rule) => {
-    const own: Names = { global: names, metadata: (name) => metadata(rule, name) }
+    const own: Names = { global: names, isBuiltin, metadata: (name) => metadata(rule, name) }
     const bodies: (Body | undefined)[] = [rule.body, ...rule.more.map(({ body }) => body)]
     return bodies.map((body, at) => {
       const location = at === 0 ? rule.at : (rule.more[at - 1]?.at ?? rule.at)
@@ -34,9 +35,13 @@ export function resolveModule(
 }
 
 /** Resolves a query against no module: names are built-ins, `data` and `input`. */
-export function resolveQuery(body: Body, report: (error: Diagnostic) => void): QueryNode {
+export function resolveQuery(
+  body: Body,
+  isBuiltin: Names['isBuiltin'],
+  report: (error: Diagnostic) => void,
+): QueryNode {
   const rule = new RuleScope()
-  const resolver = new TermResolver({ global: () => undefined, metadata: () => undefined }, rule, report)
+  const resolver = new TermResolver({ global: () => undefined, isBuiltin, metadata: () => undefined }, rule, report)
   const vars = new Map<string, number>()
   const resolved = resolver.body(body, undefined, (statements, scope) => {
     for (const name of scope.names) vars.set(name, scope.lookup(name, { file: '', line: 1, column: 1 }).slot)
@@ -87,7 +92,15 @@ function resolveRule({ rule, body, at, module, index, names, id, report }: RuleS
   for (const arg of head.args ?? []) patternNames(arg, parameters)
   const outer = resolver.scope(undefined, parameters, true)
   for (const name of parameters) outer.declare(name, 'arg', head.at)
-  const args = head.args?.map((arg) => resolver.term(arg, outer))
+  // A parameter that has to be computed is a variable, compared when the body has held.
+  const computed: Statement[] = []
+  const args = head.args?.map((arg): Node => {
+    const node = resolver.term(arg, outer)
+    if (isPattern(node)) return node
+    const local: Node = { n: 'local', local: resolver.fresh(node.at), at: node.at }
+    computed.push({ s: 'unify', left: local, right: node, with: [], at: node.at })
+    return local
+  })
 
   const [prefix, rest] = splitHead(head.ref)
   let suffix: Node[] = []
@@ -95,7 +108,7 @@ function resolveRule({ rule, body, at, module, index, names, id, report }: RuleS
   const first = resolver.body(body ?? [], outer, (statements, scope): Clause => {
     suffix = rest.map((term) => resolver.term(term, scope))
     key = head.key && resolver.term(head.key, scope)
-    return { value: valueNode(head.value, scope), body: statements, at }
+    return { value: valueNode(head.value, scope), body: [...statements, ...computed], at }
   })
   const clauses: [Clause, ...Clause[]] = [first]
   for (let other: Else | undefined = rule.else; other; other = other.else) {
@@ -103,7 +116,7 @@ function resolveRule({ rule, body, at, module, index, names, id, report }: RuleS
     clauses.push(
       resolver.body(otherBody ?? [], outer, (statements, scope) => ({
         value: valueNode(value, scope),
-        body: statements,
+        body: [...statements, ...computed],
         at: otherAt,
       })),
     )
@@ -140,6 +153,13 @@ function splitHead(ref: readonly Term[]): [prefix: Value[], rest: readonly Term[
     else return [prefix, ref.slice(at)]
   }
   return [prefix, []]
+}
+
+/** Whether a parameter only matches: it has no reference, call or comprehension. */
+function isPattern(node: Node): boolean {
+  if (node.n === 'local' || node.n === 'const') return true
+  if (node.n === 'array') return node.items.every(isPattern)
+  return node.n === 'object' && node.entries.every(([key, value]) => isPattern(key) && isPattern(value))
 }
 
 function checkDefault(rule: Rule, value: Node, report: (error: Diagnostic) => void): void {

@@ -12,8 +12,13 @@ export class RuleTree {
     readonly parent: RuleTree | undefined,
   ) {}
 
-  static of(rules: readonly RuleNode[]): RuleTree {
+  /** The packages are there even without rules, as empty objects. */
+  static of(rules: readonly RuleNode[], packages: readonly (readonly string[])[]): RuleTree {
     const root = new RuleTree('data', undefined)
+    for (const path of packages) {
+      let node = root
+      for (const key of path) node = node.child(key) ?? node.#add(key)
+    }
     for (const rule of rules) {
       let node = root
       for (const key of rule.path) node = node.child(key) ?? node.#add(key)

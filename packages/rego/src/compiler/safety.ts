@@ -3,6 +3,7 @@
  * so, as OPA does; where there is none, the variables left over are unsafe.
  */
 import { type Diagnostic, diagnostic, type Location } from '../errors.js'
+import { equal } from '../value.js'
 import type { CallNode, ComprehensionNode, Local, Node, Statement } from './ir.js'
 import {
   bodyLocals,
@@ -94,13 +95,7 @@ export function unsafeErrors(unsafe: readonly Unsafe[]): Diagnostic[] {
 /** Variables of a statement that must be bound when it has run; those of nested bodies are their own. */
 function visibleLocals(statement: Statement): Set<Local> {
   const locals = new Set<Local>()
-  for (const node of statementNodes(statement)) {
-    localsOf(node, false, locals)
-    walkNode(node, (one) => {
-      if (one.n === 'template') for (const local of closureLocals(one)) locals.add(local)
-      return undefined
-    })
-  }
+  for (const node of statementNodes(statement)) localsOf(node, false, locals)
   if (statement.s === 'not' && !statement.explicit) {
     for (const inner of statement.body) for (const local of visibleLocals(inner)) locals.add(local)
   }
@@ -198,12 +193,17 @@ function leafPairs(left: Node, right: Node): (readonly [Node, Node])[] {
   }
   if (left.n === 'object' && right.n === 'object') {
     return left.entries.flatMap(([key, value]) => {
-      if (key.n !== 'const') return []
-      const other = right.entries.find(([name]) => name.n === 'const' && name.value === key.value)
+      const other = right.entries.find(([name]) => isSameKey(key, name))
       return other ? leafPairs(value, other[1]) : []
     })
   }
   return [[left, right]]
+}
+
+/** Whether two keys are the same constant or the same variable. */
+export function isSameKey(a: Node, b: Node): boolean {
+  if (a.n === 'const') return b.n === 'const' && equal(a.value, b.value)
+  return a.n === 'local' && b.n === 'local' && a.local === b.local
 }
 
 /** The variables that a pattern binds when it is matched. */

@@ -19,6 +19,10 @@ export function children(node: Node): readonly Node[] {
       return node.items
     case 'object':
       return node.entries.flat()
+    case 'template':
+      return node.parts.flatMap((part) =>
+        typeof part === 'string' ? [] : [part.node, ...part.with.map(({ value }) => value)],
+      )
     default:
       return []
   }
@@ -42,6 +46,17 @@ export function withChildren(node: Node, parts: readonly Node[]): Node {
         ...node,
         entries: node.entries.map((entry, at) => [parts[2 * at] ?? entry[0], parts[2 * at + 1] ?? entry[1]] as const),
       }
+    case 'template': {
+      const left = [...parts]
+      const next = (old: Node) => left.shift() ?? old
+      return {
+        ...node,
+        parts: node.parts.map((part) => {
+          if (typeof part === 'string') return part
+          return { node: next(part.node), with: part.with.map((one) => ({ ...one, value: next(one.value) })) }
+        }),
+      }
+    }
     default:
       return node
   }
@@ -64,13 +79,6 @@ export function closureLocals(node: Node): Set<Local> {
     if (node.key) localsOf(node.key, true, into)
     localsOf(node.value, true, into)
     bodyLocals(node.body, into)
-  }
-  if (node.n === 'template') {
-    for (const part of node.parts) {
-      if (typeof part === 'string') continue
-      localsOf(part.node, true, into)
-      for (const { value } of part.with) localsOf(value, true, into)
-    }
   }
   return into
 }

@@ -14,9 +14,15 @@ export function baseAt(c: Context, path: readonly Value[]): Value | undefined {
   let value: Value | undefined = c.data
   for (const key of path) {
     if (value === undefined) return undefined
-    value = lookup(value, key)
+    value = baseMember(value, key)
   }
   return value
+}
+
+/** A member of a base document. Its keys are strings, which a number finds too: `data[2]` is `data["2"]`. */
+export function baseMember(value: Value, key: Value): Value | undefined {
+  const found = lookup(value, key)
+  return found === undefined && typeof key === 'number' && isObject(value) ? lookup(value, String(key)) : found
 }
 
 /** The member of a place under a key. */
@@ -25,7 +31,7 @@ export function member(c: Context, program: Program, place: Place, key: Value): 
   const child = place.child(key)
   if (!child || c.isReplaced(child.path)) {
     const base = baseAt(c, place.path)
-    return base === undefined ? undefined : lookup(base, key)
+    return base === undefined ? undefined : baseMember(base, key)
   }
   return child.rules.length > 0 ? program.groupOf(child).value(c) : child
 }
@@ -53,7 +59,21 @@ export function document(c: Context, program: Program, place: Place): Value | un
   for (const child of place.children.values()) {
     const found = member(c, program, place, child.key)
     const value = found === undefined ? undefined : document(c, program, found)
-    if (value !== undefined) object.set(child.key, value)
+    const below = base !== undefined && isObject(base) ? objectGet(base, child.key) : undefined
+    if (value !== undefined) object.set(child.key, below === undefined ? value : merged(below, value))
+    else if (below !== undefined && isObject(below)) object.set(child.key, below)
+  }
+  return object
+}
+
+/** A base document and rules at one path: objects are joined, elsewhere the base document wins. */
+function merged(base: Value, virtual: Value): Value {
+  if (!isObject(base) || !isObject(virtual)) return base
+  const object = new RegoObject()
+  for (const key of sortedKeys(base)) object.set(key, objectGet(base, key) as Value)
+  for (const key of sortedKeys(virtual)) {
+    const [below, value] = [objectGet(base, key), objectGet(virtual, key) as Value]
+    object.set(key, below === undefined ? value : merged(below, value))
   }
   return object
 }

@@ -140,7 +140,7 @@ class ModuleParser extends BodyParser {
     const head = this.#ruleHead(isDefault)
     if (isDefault) return this.#defaultRule(head, start)
 
-    const hasIf = this.accept('if')
+    const hasIf = !this.isRefAhead() && this.accept('if')
     let body: Body | undefined
     if (hasIf) body = this.#ruleBody()
     else if (this.is('{')) {
@@ -223,7 +223,7 @@ class ModuleParser extends BodyParser {
       this.unexpected(hint)
     }
     let body: Body | undefined
-    if (this.accept('if')) {
+    if (!this.isRefAhead() && this.accept('if')) {
       body = this.#elseBody()
     } else if (this.is('{')) {
       this.lexer.fail('`if` keyword is required before rule body', this.token.at)

@@ -29,9 +29,10 @@ export class DecisionCache {
 
   /** What a question asked now may fill later: nothing, if the cache is emptied meanwhile. */
   filler(): (key: string, decision: Decision, now: number) => void {
+    // Emptying replaces the map, so what was asked before fills one that nobody reads.
     const entries = this.#entries
     return (key, decision, now) => {
-      if (this.isNewest(decision) && this.#entries === entries) entries.set(key, decision, now + this.#options.ttlMs)
+      if (this.isNewest(decision)) entries.set(key, decision, now + this.#options.ttlMs)
     }
   }
 

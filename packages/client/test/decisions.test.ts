@@ -181,6 +181,14 @@ describe('what comes back', () => {
     expect(await clientOf().check(query())).toEqual({ status: 'unavailable', reason: 'invalid body' })
   })
 
+  test.each([{ required_aal: 'aal4' }, { required_aal: 2 }, { challenge_type: 'sms' }, { max_age: -1 }])(
+    'a demand that nobody can meet, %j, is no step-up',
+    async (demand) => {
+      service.decisions = () => ({ body: { data: decision({ requires_step_up: true, ...demand }) } })
+      expect(await clientOf().check(query())).toEqual({ status: 'unavailable', reason: 'invalid body' })
+    },
+  )
+
   test('answers cannot be changed by whoever holds them', async () => {
     const answer = await clientOf().check(query())
     const parts: unknown[] = [answer]

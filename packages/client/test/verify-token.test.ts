@@ -107,6 +107,7 @@ describe('what is refused, and as what', () => {
     ['no type', { header: { typ: undefined } }, 'type'],
     ['the type of an ID token', { header: { typ: 'JWT' } }, 'type'],
     ['a critical extension', { header: { crit: ['exp'], exp: 1 } }, 'malformed'],
+    ['an unencoded payload', { header: { b64: true } }, 'malformed'],
     ['an unknown key', { header: { kid: 'other' } }, 'key_unknown'],
     ['a level that is no text', { claims: { acr: 2 } }, 'malformed'],
     ['a scope that is no text', { claims: { scope: ['read'] } }, 'malformed'],

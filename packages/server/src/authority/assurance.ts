@@ -43,6 +43,20 @@ function limit(age: number, idle: number, zoneAge: number | undefined, zoneIdle:
   return { age: Math.min(age, zoneAge ?? age), idle: Math.min(idle, zoneIdle ?? idle) }
 }
 
+/** What a session counts for now: its level, and how many whole seconds ago its user authenticated, if ever. */
+export function sessionStanding(
+  session: { readonly aal: Aal; readonly authTime: number | null },
+  settings: ZoneSettings,
+  now: number,
+  lastUsedAt: number,
+): { readonly aal: Aal; readonly age: number | undefined } {
+  const { aal, authTime } = session
+  return {
+    aal: currentAal({ aal, authTime, lastUsedAt }, settings, now),
+    age: authTime === null ? undefined : Math.max(0, Math.floor((now - authTime) / 1000)),
+  }
+}
+
 /** What a token of an issuer says of an authentication. */
 export interface TokenAssurance {
   readonly aal: Aal

@@ -39,7 +39,7 @@ export class SessionAnchors {
   readonly #byId = new LruMap<string, Session>(MOST_HELD)
   readonly #idByKey = new LruMap<string, string>(MOST_HELD)
   readonly #lastUsed = new Map<string, number>()
-  readonly #reads: BatchedRead<Session>
+  readonly #reads: BatchedRead<Found>
 
   constructor(private readonly db: Db) {
     this.#reads = new BatchedRead((keys) => readSessions(db, keys))
@@ -47,15 +47,18 @@ export class SessionAnchors {
 
   /** The session with this id, as last seen. */
   async byId(zoneId: string, id: string): Promise<Session | undefined> {
-    return this.#byId.get(id) ?? this.#read(`${zoneId} id ${id}`)
+    return this.#byId.get(id) ?? (await this.#read({ zone: zoneId, id })).session
   }
 
-  /** The session that a token or an application opened, as last seen. */
-  async byKey(zoneId: string, keyHash: Buffer): Promise<Session | undefined> {
-    const key = keyHash.toString('hex')
-    const id = this.#idByKey.get(`${zoneId} ${key}`)
+  /**
+   * The session that a token or an application opened, as last seen, and the instant before which tokens of this
+   * subject are refused: it counts for a subject without a session too.
+   */
+  async byKey(zoneId: string, keyHash: Buffer, subjectKey: string): Promise<Found> {
+    const hash = `\\x${keyHash.toString('hex')}`
+    const id = this.#idByKey.get(`${zoneId} ${hash}`)
     const held = id === undefined ? undefined : this.#byId.get(id)
-    return held ?? this.#read(`${zoneId} key ${key}`)
+    return held === undefined ? this.#read({ zone: zoneId, hash, subject_key: subjectKey }) : { session: held, notBefore: held.notBefore }
   }
 
   /** Forgets what is held of a session, so that it is read again. */
@@ -98,30 +101,46 @@ export class SessionAnchors {
     }
   }
 
-  async #read(key: string): Promise<Session | undefined> {
-    const session = await this.#reads.ask(key)
-    if (session === undefined) return undefined
+  async #read(query: Query): Promise<Found> {
+    const found = await this.#reads.ask(JSON.stringify(query))
+    if (found?.session === undefined) return found ?? { session: undefined, notBefore: 0 }
+    const { session } = found
     this.#byId.set(session.id, session)
-    this.#idByKey.set(`${session.zoneId} ${session.keyHash.toString('hex')}`, session.id)
-    return session
+    this.#idByKey.set(`${session.zoneId} \\x${session.keyHash.toString('hex')}`, session.id)
+    return found
   }
 }
 
-type SessionRow = Selectable<SessionsTable> & { asked: string; not_before: number | null }
+/** What looking for a session found. */
+export interface Found {
+  readonly session: Session | undefined
+  readonly notBefore: number
+}
 
-async function readSessions(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Session>> {
-  const asked = keys.map((key) => {
-    const [zone, by, value] = key.split(' ')
-    return by === 'id' ? { key, zone, id: value, hash: null } : { key, zone, id: null, hash: `\\x${value}` }
-  })
-  const found = await sql<SessionRow>`
-    SELECT s.*, q.key AS asked, c.not_before
-    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS q(key text, zone uuid, id uuid, hash bytea)
-    CROSS JOIN LATERAL (
+/** A look for a session by its id, or by its key. */
+type Query =
+  | { readonly zone: string; readonly id: string }
+  | { readonly zone: string; readonly hash: string; readonly subject_key: string }
+
+type SessionRow = Selectable<SessionsTable> & { not_before: number | null }
+
+async function readSessions(db: Db, queries: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+  const found = await sql<{ n: number } & (SessionRow | { id: null; not_before: number | null })>`
+    SELECT q.n, s.*, c.not_before
+    FROM jsonb_to_recordset(${`[${queries.map((query, n) => `{"n":${n},${query.slice(1)}`).join(',')}]`}::jsonb)
+      AS q(n int, zone uuid, id uuid, hash bytea, subject_key text)
+    LEFT JOIN LATERAL (
       SELECT * FROM sessions WHERE zone_id = q.zone AND id = q.id
-      UNION ALL SELECT * FROM sessions WHERE zone_id = q.zone AND key_hash = q.hash) s
-    LEFT JOIN subject_cutoffs c ON c.zone_id = s.zone_id AND c.subject_key = s.subject_key`.execute(db)
-  return new Map(found.rows.map((row) => [row.asked, toSession(row)]))
+      UNION ALL SELECT * FROM sessions WHERE zone_id = q.zone AND key_hash = q.hash) s ON true
+    LEFT JOIN subject_cutoffs c ON c.zone_id = q.zone AND c.subject_key = coalesce(s.subject_key, q.subject_key)`.execute(
+    db,
+  )
+  return new Map(
+    found.rows.map((row) => [
+      queries[row.n] ?? '',
+      { session: row.id === null ? undefined : toSession(row), notBefore: row.not_before ?? 0 },
+    ]),
+  )
 }
 
 function toSession(row: SessionRow): Session {

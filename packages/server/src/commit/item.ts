@@ -73,7 +73,7 @@ export interface CommitItem {
   readonly anchors: readonly Anchor[]
   readonly open?: NewSession | undefined
   readonly raise?: Raise | undefined
-  readonly once?: { readonly kind: 'assertion'; readonly key: Buffer; readonly expiresAt: number } | undefined
+  readonly once?: { readonly kind: string; readonly key: Buffer; readonly expiresAt: number } | undefined
   readonly recovery?:
     | {
         readonly applicationId: string

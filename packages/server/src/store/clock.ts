@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
+import type { Db } from './database.js'
 
 /** The time, in milliseconds since the epoch. */
 export interface Clock {
@@ -16,9 +17,9 @@ export class DatabaseClock implements Clock {
   }
 
   /** Takes the database's time over; half of the round trip is counted as the way back. */
-  async sync(db: Kysely<never> | Kysely<unknown>): Promise<void> {
+  async sync(db: Db): Promise<void> {
     const before = performance.now()
-    const answer = await sql<{ now: number }>`SELECT countersign.now() AS now`.execute(db as Kysely<unknown>)
+    const answer = await sql<{ now: number }>`SELECT countersign.now() AS now`.execute(db)
     const after = performance.now()
     const now = answer.rows[0]?.now
     if (now !== undefined) this.#offset = now - (before + after) / 2

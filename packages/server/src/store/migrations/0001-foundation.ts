@@ -15,7 +15,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 const clock = `
 CREATE TABLE clock (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   shift interval NOT NULL DEFAULT '0'
 );
 INSERT INTO clock DEFAULT VALUES;

@@ -46,7 +46,8 @@ BEGIN
     stale := stale || ARRAY(
       SELECT o.n FROM jsonb_to_recordset(p->'opens')
         AS o(n int, zone uuid, key_hash bytea, subject_key text, token_issued_at timestamptz)
-      WHERE EXISTS (SELECT FROM sessions s WHERE s.zone_id = o.zone AND s.key_hash = o.key_hash)
+      WHERE EXISTS (SELECT FROM sessions s WHERE s.zone_id = o.zone AND s.key_hash = o.key_hash
+                      AND (s.status <> 'active' OR s.expires_at > t))
         OR EXISTS (SELECT FROM subject_cutoffs c WHERE c.zone_id = o.zone AND c.subject_key = o.subject_key
                    AND c.not_before > o.token_issued_at));
   END IF;
@@ -125,6 +126,10 @@ BEGIN
   dead := finished || stale || replayed || capped;
 
   IF p ? 'opens' THEN
+    -- A session that has run its time gives its key to the one that follows; one that was ended by somebody keeps it.
+    UPDATE sessions s SET key_hash = sha256(s.key_hash || uuid_send(s.id))
+      FROM jsonb_to_recordset(p->'opens') AS o(n int, zone uuid, key_hash bytea)
+      WHERE s.zone_id = o.zone AND s.key_hash = o.key_hash AND o.n <> ALL (dead);
     INSERT INTO sessions (zone_id, id, kind, issuer, subject, subject_key, application_id, key_hash, aal, acr, amr, auth_time,
                           token_issued_at, created_at, expires_at, last_used_at)
       SELECT o.zone, o.id, o.kind, o.issuer, o.subject, o.subject_key, o.application, o.key_hash, o.aal, o.acr, o.amr, o.auth_time,

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, type Identity, type Json } from '@countersign/protocol'
+import type { Parties } from './parties.js'
+import type { TokenRequest } from './request.js'
+
+/** What ties a challenge to one request: the document an approver is shown, and its hash. */
+export interface Binding {
+  /** RFC 8785 canonical JSON. */
+  readonly json: string
+  /** SHA-256 of {@link json}. */
+  readonly hash: Buffer
+}
+
+/**
+ * The binding of a request. Every part of it that could change what the mandate lets its holder do stands here; what
+ * does not (how the caller authenticated, which secret it used, the challenge presented) does not.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8785
+ */
+export function bindRequest(request: TokenRequest, parties: Parties): Binding {
+  const json = canonicalJson({
+    zone_id: request.zoneId,
+    subject: describeIdentity(parties.subject),
+    actor_chain: parties.actors.map((actor) => describeIdentity(actor.identity)),
+    application_id: parties.application.id,
+    session_id: parties.session.id,
+    agent_session_id: request.agentSessionId ?? null,
+    delegation_edge_id: request.delegationEdgeId ?? null,
+    sender_key_thumbprint: null,
+    resources: request.resources,
+    scopes: request.scopes,
+    requested_token_type: request.requestedTokenType,
+    ttl_seconds: request.ttlSeconds ?? null,
+    acr_values: request.raise?.aal ?? null,
+    max_age: request.raise?.maxAge ?? null,
+  })
+  return { json, hash: createHash('sha256').update(json).digest() }
+}
+
+function describeIdentity(identity: Identity): Json {
+  return { kind: identity.kind, issuer: identity.issuer, id: identity.id }
+}

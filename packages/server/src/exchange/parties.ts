@@ -1,0 +1,335 @@
+import { createHash } from 'node:crypto'
+import { type Identity, sameIdentity } from '@countersign/protocol'
+import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
+import type { IssuerKeys } from '../authority/issuer-keys/issuer-keys.js'
+import type { Session, SessionAnchors } from '../authority/session-anchors.js'
+import type { Application, ZoneSnapshot } from '../authority/snapshot.js'
+import { type VerifiedSubject, verifySubjectToken } from '../authority/subject-token/verify.js'
+import type { Anchor, NewSession, Raise } from '../commit/item.js'
+import type { ActClaim, MandateClaims } from '../mandate/claims.js'
+import { verifyMandate } from '../mandate/verify.js'
+import { newId } from '../store/ids.js'
+import { subjectKey } from '../store/tables.js'
+import { Refusal } from './refusal.js'
+import { type PresentedToken, TOKEN_TYPE_URIS, type TokenRequest } from './request.js'
+
+/** Everyone behind a request, each resolved to something the server verified itself. */
+export interface Parties {
+  readonly application: Application
+  readonly subject: Identity
+  /** Who acts for the subject, outermost first. */
+  readonly actors: readonly Actor[]
+  readonly session: Session
+  /** Every session the outcome stands on, as it was when it was looked at. */
+  readonly anchors: readonly Anchor[]
+  /** Set when the session begins with this request. */
+  readonly open: NewSession | undefined
+  /** Set when a fresher token proves more than the session had. */
+  readonly raise: Raise | undefined
+  readonly act: ActClaim | undefined
+  readonly subjectClaims: { readonly [claim: string]: unknown } | undefined
+  readonly actorClaims: { readonly [claim: string]: unknown } | undefined
+}
+
+export interface Actor {
+  readonly identity: Identity
+  readonly applicationId: string
+}
+
+export interface PartiesContext {
+  readonly snapshot: ZoneSnapshot
+  readonly application: Application
+  readonly sessions: SessionAnchors
+  readonly issuerKeys: IssuerKeys
+  readonly baseUrl: string
+  readonly now: number
+}
+
+const HOUR_MS = 3_600_000
+const USER_SESSION_MS = 12 * HOUR_MS
+const APPLICATION_SESSION_MS = 24 * HOUR_MS
+
+/**
+ * Finds out on whose authority a request stands.
+ *
+ * @throws Refusal `invalid_request` for a token that is not good, `invalid_grant` for a dead session behind a good one
+ */
+export async function resolveParties(request: TokenRequest, context: PartiesContext): Promise<Parties> {
+  if (request.agentSessionId !== undefined) refuseAnchor('agent_session_id')
+  if (request.delegationEdgeId !== undefined) refuseAnchor('delegation_edge_id')
+  const actor = request.actor === undefined ? undefined : await resolveActor(request.actor, context)
+  const subject = await resolveSubject(request, context, actor)
+  if (request.sessionId !== undefined && request.sessionId !== subject.session.id) refuseAnchor('session_id')
+  if (actor !== undefined && sameIdentity(identityOf(actor.session), subject.identity)) {
+    throw new Refusal('invalid_request', 'actor_is_subject', 'the actor must be another principal than the subject')
+  }
+  const act = actor === undefined ? subject.act : actClaim(actor, subject.act)
+  const chain = await liveActors(act, context, actor)
+  return {
+    application: context.application,
+    subject: subject.identity,
+    actors: chain.map(({ claim, session }) => ({
+      identity: identityOf(session),
+      applicationId: claim.client_id ?? '',
+    })),
+    session: subject.session,
+    anchors: [
+      ...(subject.open === undefined ? [anchorOf(subject.session)] : []),
+      ...chain.map(({ session }) => anchorOf(session)),
+    ],
+    open: subject.open,
+    raise: subject.raise,
+    act,
+    subjectClaims: subject.claims,
+    actorClaims: actor?.claims as { readonly [claim: string]: unknown } | undefined,
+  }
+}
+
+interface ResolvedSubject {
+  readonly identity: Identity
+  readonly session: Session
+  readonly open?: NewSession
+  readonly raise?: Raise
+  readonly act?: ActClaim | undefined
+  readonly claims?: { readonly [claim: string]: unknown }
+}
+
+interface ResolvedActor {
+  readonly session: Session
+  readonly claims: MandateClaims
+}
+
+/** The identity a session stands for. */
+export function identityOf(session: Session): Identity {
+  return session.issuer === null
+    ? { kind: session.kind, id: session.subject }
+    : { kind: session.kind, issuer: session.issuer, id: session.subject }
+}
+
+function anchorOf(session: Session): Anchor {
+  return { sessionId: session.id, version: session.version }
+}
+
+function resolveSubject(
+  request: TokenRequest,
+  context: PartiesContext,
+  actor: ResolvedActor | undefined,
+): Promise<ResolvedSubject> {
+  const presented = request.subject
+  if (presented === undefined) return resolveApplication(context)
+  return presented.type === 'id_token'
+    ? resolveIssuerToken(presented, context)
+    : resolveMandateOrToken(presented, context, actor)
+}
+
+async function resolveApplication(context: PartiesContext): Promise<ResolvedSubject> {
+  const { application, now } = context
+  const identity: Identity = { kind: 'application', id: application.id }
+  const keyHash = sessionKey(['application', application.id])
+  const look = () => context.sessions.byKey(context.snapshot.zoneId, keyHash, subjectKey(null, application.id))
+  const found = await usableSession(context, async () => (await look()).session)
+  if (found !== undefined) return { identity, session: found }
+  const open: NewSession = {
+    id: newId(now),
+    kind: 'application',
+    issuer: null,
+    subject: application.id,
+    applicationId: application.id,
+    keyHash,
+    aal: 'aal1',
+    acr: null,
+    amr: [],
+    authTime: null,
+    tokenIssuedAt: null,
+    expiresAt: now + APPLICATION_SESSION_MS,
+  }
+  return { identity, session: asSession(context, open), open }
+}
+
+async function resolveMandateOrToken(
+  presented: PresentedToken,
+  context: PartiesContext,
+  actor: ResolvedActor | undefined,
+): Promise<ResolvedSubject> {
+  const verified = await verifyMandate(context.snapshot, context.baseUrl, presented.token, context.now)
+  if (verified.kind === 'refused') {
+    if (verified.reason === 'not_ours' && presented.type === 'jwt') return resolveIssuerToken(presented, context)
+    refuseToken('subject_token', verified.reason)
+  }
+  const { claims } = verified
+  if (claims.use !== 'session') refuseToken('subject_token', 'not_a_session_mandate')
+  if (claims.client_id !== context.application.id && actor === undefined) {
+    throw new Refusal('invalid_request', 'subject_token_of_another_client', 'it was issued to another application', {
+      audit: { cause: 'foreign_client' },
+    })
+  }
+  const session = await usableSession(context, () => context.sessions.byId(context.snapshot.zoneId, claims.sid))
+  if (session === undefined) refuseSession('expired')
+  return { identity: identityOf(session), session, act: claims.act, claims: { ...claims } }
+}
+
+async function resolveIssuerToken(presented: PresentedToken, context: PartiesContext): Promise<ResolvedSubject> {
+  const { snapshot, application, now, issuerKeys } = context
+  const result = await verifySubjectToken({
+    snapshot,
+    applicationId: application.id,
+    token: presented.token,
+    tokenType: TOKEN_TYPE_URIS[presented.type],
+    now,
+    issuerKeys,
+  })
+  if (result.kind === 'failed') {
+    if (result.reason === 'keys_unavailable') {
+      throw new Refusal('temporarily_unavailable', 'issuer_unavailable', "the issuer's keys cannot be had now", {
+        retryAfter: 5,
+      })
+    }
+    refuseToken('subject_token', result.reason)
+  }
+  const { subject } = result
+  const identity = { kind: 'user', issuer: subject.issuer.issuer, id: subject.sub } as const
+  const keyHash = sessionKey([
+    'user',
+    subject.issuer.issuer,
+    subject.sub,
+    application.id,
+    subject.sid ?? subject.tokenHash.toString('base64url'),
+  ])
+  const claims = { ...subject.claims }
+  let notBefore = 0
+  const found = await usableSession(context, async () => {
+    const look = await context.sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id))
+    notBefore = look.notBefore
+    return look.session
+  })
+  if (subject.issuedAt < notBefore) refuseSession('revoked')
+  if (found === undefined) {
+    const open = openUserSession(context, subject, keyHash)
+    return { identity, session: asSession(context, open), open, claims }
+  }
+  const raise = raiseOf(context, found, subject)
+  return raise === undefined
+    ? { identity, session: found, claims }
+    : { identity, session: { ...found, ...raise }, raise, claims }
+}
+
+function openUserSession(context: PartiesContext, subject: VerifiedSubject, keyHash: Buffer): NewSession {
+  return {
+    id: newId(context.now),
+    kind: 'user',
+    issuer: subject.issuer.issuer,
+    subject: subject.sub,
+    applicationId: context.application.id,
+    keyHash,
+    aal: subject.aal,
+    acr: subject.acr,
+    amr: subject.amr,
+    authTime: subject.authTime,
+    tokenIssuedAt: subject.issuedAt,
+    expiresAt: context.now + USER_SESSION_MS,
+  }
+}
+
+// Only a token issued after the one the session knows can say anything new about it.
+function raiseOf(context: PartiesContext, session: Session, subject: VerifiedSubject): Raise | undefined {
+  if (session.tokenIssuedAt !== null && subject.issuedAt <= session.tokenIssuedAt) return undefined
+  const lastUsedAt = context.sessions.lastUsedAt(session)
+  const { aal } = sessionStanding(session, context.snapshot.settings, context.now, lastUsedAt)
+  const { acr, amr, authTime } = subject
+  const raised = raisedAssurance({ ...session, aal }, { aal: subject.aal, acr, amr, authTime })
+  return raised === undefined ? undefined : { ...raised, sessionId: session.id, tokenIssuedAt: subject.issuedAt }
+}
+
+async function resolveActor(presented: PresentedToken, context: PartiesContext): Promise<ResolvedActor> {
+  const verified = await verifyMandate(context.snapshot, context.baseUrl, presented.token, context.now)
+  if (verified.kind === 'refused') refuseToken('actor_token', verified.reason)
+  const { claims } = verified
+  if (claims.use !== 'session') refuseToken('actor_token', 'not_a_session_mandate')
+  if (claims.client_id !== context.application.id) refuseToken('actor_token', 'foreign_client')
+  const session = await usableSession(context, () => context.sessions.byId(context.snapshot.zoneId, claims.sid))
+  if (session === undefined) refuseSession('expired')
+  return { session, claims }
+}
+
+function actClaim(actor: ResolvedActor, inner: ActClaim | undefined): ActClaim {
+  const { session, claims } = actor
+  return {
+    sub: session.subject,
+    sub_type: session.kind,
+    ...(session.issuer === null ? {} : { iss: session.issuer }),
+    client_id: claims.client_id,
+    sid: session.id,
+    ...(inner === undefined ? {} : { act: inner }),
+  }
+}
+
+// Actors named by a mandate are looked at again: a chain is as live as each of its links.
+async function liveActors(act: ActClaim | undefined, context: PartiesContext, outermost: ResolvedActor | undefined) {
+  const chain: { claim: ActClaim; session: Session }[] = []
+  for (let claim = act; claim !== undefined; claim = claim.act) {
+    const { sid } = claim
+    const session =
+      outermost !== undefined && chain.length === 0
+        ? outermost.session
+        : sid === undefined
+          ? undefined
+          : await usableSession(context, () => context.sessions.byId(context.snapshot.zoneId, sid))
+    if (session === undefined) refuseSession('expired')
+    chain.push({ claim, session })
+  }
+  return chain
+}
+
+/**
+ * A session that may be used; undefined when there is none or its time is over. What this node remembers is only
+ * trusted when it is good news: before a session is refused it is read again.
+ */
+async function usableSession(
+  context: PartiesContext,
+  read: () => Promise<Session | undefined>,
+): Promise<Session | undefined> {
+  let session = await read()
+  if (session !== undefined && session.status !== 'active') {
+    context.sessions.forget(session.id)
+    session = await read()
+  }
+  if (session === undefined) return undefined
+  if (session.status !== 'active') refuseSession(session.status)
+  return session.expiresAt > context.now ? session : undefined
+}
+
+/** A session that is about to begin, as the rest of the exchange sees it. */
+function asSession(context: PartiesContext, open: NewSession): Session {
+  const { now, snapshot } = context
+  return {
+    ...open,
+    zoneId: snapshot.zoneId,
+    status: 'active',
+    version: 1,
+    createdAt: now,
+    lastUsedAt: now,
+    notBefore: 0,
+  }
+}
+
+function sessionKey(parts: readonly string[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(parts)).digest()
+}
+
+function refuseToken(field: 'subject_token' | 'actor_token', cause: string): never {
+  throw new Refusal('invalid_request', `${field}_invalid`, `the ${field} is not one this zone accepts`, {
+    audit: { cause },
+  })
+}
+
+function refuseSession(cause: 'expired' | 'suspended' | 'revoked'): never {
+  throw new Refusal('invalid_grant', `session_${cause}`, `the session behind the request is ${cause}`)
+}
+
+function refuseAnchor(field: string): never {
+  throw new Refusal(
+    'invalid_grant',
+    `${field}_invalid`,
+    `the ${field} is not a live one that this request may stand on`,
+  )
+}

@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto'
+import { TOKEN_TYPES } from '@countersign/protocol'
+import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
+import type { CommitItem } from '../commit/item.js'
+import type { MandateClaims } from '../mandate/claims.js'
+import { mintMandate } from '../mandate/mint.js'
+import { newId } from '../store/ids.js'
+import { type Binding, bindRequest } from './binding.js'
+import { mandateClaims } from './claims.js'
+import type { Attempt, ExchangeDeps } from './context.js'
+import { type Ending, exchangeEvent } from './event.js'
+import { type Judgement, judgeSession, judgeTargets } from './judge.js'
+import { type Parties, resolveParties } from './parties.js'
+import { createPause, joinPause, joinSuccessor, type Pause, principalOf, sameAgain } from './pause.js'
+import type { Plan } from './plan.js'
+import { FailedProof, lookAtChallenge, type Presented } from './presented.js'
+import { type Recovery, readRecovery } from './recovery.js'
+import { challengeInvalid, Refusal } from './refusal.js'
+import { resolveTargets } from './targets.js'
+
+/** Everything known of a request once its parties are. */
+interface Case {
+  readonly deps: ExchangeDeps
+  readonly attempt: Attempt
+  readonly parties: Parties
+  readonly binding: Binding
+  readonly principalId: string
+}
+
+/**
+ * Computes the outcome of a request and all that has to hold for it. Nothing is written here.
+ *
+ * @param again whether an earlier outcome went stale: then a live challenge of the same request is looked for first
+ * @throws Refusal before anything is known that a commit would have to name
+ */
+export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: boolean): Promise<Plan> {
+  const { request, snapshot, application, now } = attempt
+  const { sessions, issuerKeys, baseUrl } = deps
+  const parties = await resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
+  const principalId = principalOf(parties)
+  const it: Case = { deps, attempt, parties, binding: bindRequest(request, parties), principalId }
+  try {
+    return await planFor(it, again)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const failed = error instanceof FailedProof
+    const throttle = failed ? { applicationId: application.id, principalId, failed } : undefined
+    return planRefusal(attempt, error, { parties, throttle })
+  }
+}
+
+async function planFor(it: Case, again: boolean): Promise<Plan> {
+  const { deps, attempt, parties, binding } = it
+  const { request, snapshot, application, now } = attempt
+  if (request.resources.length === 0 && request.scopes.length > 0) {
+    throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
+  }
+  const { resources, scopes } = request
+  const targets = resolveTargets({ snapshot, application, subject: parties.subject, resources, scopes, now })
+  const recovery = await readRecovery(deps.db, attempt, binding)
+  const presented = await lookAtChallenge(deps, request, parties, binding, it.principalId, recovery?.challengeId)
+  if (presented?.kind === 'early') return planPause(it, sameAgain(presented.challenge))
+
+  const chain = presented?.kind === 'resolved' ? presented.chain : []
+  const lastUsedAt = deps.sessions.lastUsedAt(parties.session)
+  const judgement =
+    request.resources.length === 0
+      ? judgeSession(attempt, parties, chain, lastUsedAt)
+      : judgeTargets(attempt, parties, targets, chain, lastUsedAt)
+  if (judgement.kind === 'denied') throw policyRefusal(judgement)
+  if (judgement.kind === 'demanded') {
+    if (recovery !== undefined) throw challengeInvalid('recovered_proof_no_longer_suffices')
+    return planPause(it, await pauseFor(it, judgement.demand, presented, again), judgement)
+  }
+  if (recovery !== undefined) return planRecovery(it, recovery, judgement)
+  const ids = { jti: newId(now), txn: newId(now) }
+  const support = {
+    targets,
+    used: judgement.used,
+    challengeExpiresAt: judgement.used.length > 0 ? presented?.challenge.expiresAt : undefined,
+  }
+  const claims = mandateClaims(attempt, parties, support, ids, deps.baseUrl, lastUsedAt)
+  return planIssue(it, claims, judgement, presented)
+}
+
+function planIssue(
+  it: Case,
+  claims: MandateClaims,
+  judgement: Judgement & { kind: 'allowed' },
+  presented: Presented | undefined,
+): Plan {
+  const { deps, attempt, parties, binding, principalId } = it
+  const { request, application } = attempt
+  const [first, ...rest] = judgement.used.map(({ id }) => id)
+  const event = exchangeEvent(attempt, claims.txn, {
+    ...allowedEnding(it, judgement),
+    more: {
+      use: claims.use,
+      jti: claims.jti,
+      issued_at: claims.iat,
+      expires_at: claims.exp,
+      ...(first === undefined ? {} : { challenge_ids: [first, ...rest] }),
+    },
+  })
+  const item: CommitItem = {
+    ...standing(attempt, parties),
+    event,
+    raise: parties.raise ?? elevation(it, judgement),
+    ...(first === undefined || request.challenge === undefined || presented?.kind !== 'resolved'
+      ? {}
+      : {
+          consume: {
+            ids: [first, ...rest],
+            applicationId: application.id,
+            sessionId: parties.session.id,
+            principalId,
+            bindingHash: binding.hash,
+            secretHash: createHash('sha256').update(request.challenge.response).digest(),
+          },
+          ...(presented.hadFailures ? { throttle: { applicationId: application.id, principalId, failed: false } } : {}),
+        }),
+    ...(request.idempotencyKey === undefined
+      ? {}
+      : {
+          recovery: {
+            applicationId: application.id,
+            keyHash: createHash('sha256').update(request.idempotencyKey).digest(),
+            bindingHash: binding.hash,
+            challengeId: first ?? null,
+            claims: { ...claims },
+            expiresAt: claims.exp * 1000,
+          },
+        }),
+  }
+  return { item, answer: (receipt) => issue(deps, it, claims, receipt) }
+}
+
+// The same claims again, never more and never longer; everything but the challenge was checked as for a new mandate.
+function planRecovery(it: Case, recovery: Recovery, judgement: Judgement): Plan {
+  const { deps, attempt, parties } = it
+  const { claims } = recovery
+  const event = exchangeEvent(attempt, newId(attempt.now), {
+    ...allowedEnding(it, judgement),
+    more: { use: claims.use, jti: claims.jti, issued_at: claims.iat, expires_at: claims.exp, recovers: claims.txn },
+  })
+  return { item: { ...standing(attempt, parties), event }, answer: (receipt) => issue(deps, it, claims, receipt) }
+}
+
+function planPause(it: Case, pause: Pause, judgement?: Judgement): Plan {
+  const { attempt, parties } = it
+  const event = exchangeEvent(attempt, newId(attempt.now), {
+    outcome: 'challenged',
+    evaluationStatus: 'complete',
+    parties,
+    decisions: judgement?.decisions,
+    more: { challenge_id: pause.challengeId, challenge_type: pause.type },
+  })
+  const { create, join } = pause
+  return {
+    item: { ...standing(attempt, parties), event, create, join },
+    answer: (receipt) => {
+      learnSession(it)
+      return { kind: 'paused', body: { ...pause.body, receipt } }
+    },
+  }
+}
+
+/** A plan that only records that a request was refused, and then refuses it. */
+export function planRefusal(
+  attempt: Attempt,
+  refusal: Refusal,
+  known: { readonly parties?: Parties; readonly throttle?: CommitItem['throttle'] } = {},
+): Plan {
+  const { outcome = 'failed', evaluationStatus, audit } = refusal.options
+  const decisions = refusal instanceof PolicyRefusal ? refusal.judgement.decisions : undefined
+  const event = exchangeEvent(attempt, newId(attempt.now), {
+    outcome,
+    evaluationStatus: evaluationStatus ?? refusal.reason,
+    parties: known.parties,
+    decisions,
+    more: { error: refusal.error, reason: refusal.reason, ...audit },
+  })
+  return {
+    item: {
+      zoneId: attempt.snapshot.zoneId,
+      revision: attempt.snapshot.revision,
+      anchors: [],
+      once: attempt.once,
+      event,
+      throttle: known.throttle,
+    },
+    answer: () => {
+      throw refusal
+    },
+  }
+}
+
+class PolicyRefusal extends Refusal {
+  constructor(readonly judgement: Judgement) {
+    const status = judgement.decisions.find(({ status }) => status !== 'complete')?.status
+    super('access_denied', status === undefined ? 'policy_denied' : `policy_${status}`, 'policy does not allow it', {
+      outcome: 'denied',
+      evaluationStatus: status ?? 'complete',
+    })
+  }
+}
+
+function policyRefusal(judgement: Judgement): Refusal {
+  return new PolicyRefusal(judgement)
+}
+
+function pauseFor(
+  it: Case,
+  demand: Parameters<typeof createPause>[3],
+  presented: Presented | undefined,
+  again: boolean,
+): Promise<Pause> {
+  const { deps, attempt, parties, binding } = it
+  const create = (chain: Parameters<typeof createPause>[4]): Pause =>
+    createPause(attempt, parties, binding, demand, chain, () => null)
+  if (presented?.kind === 'superseded') return joinSuccessor(deps, attempt, binding)
+  if (presented?.kind === 'resolved') return Promise.resolve(create(presented.chain))
+  // The first time nobody has asked before, most likely; if somebody has, the commit says so.
+  return again ? joinPause(deps, attempt, binding).then((joined) => joined ?? create([])) : Promise.resolve(create([]))
+}
+
+function standing(attempt: Attempt, parties: Parties): Omit<CommitItem, 'event'> {
+  const { zoneId, revision } = attempt.snapshot
+  return { zoneId, revision, anchors: parties.anchors, open: parties.open, raise: parties.raise, once: attempt.once }
+}
+
+function allowedEnding(it: Case, judgement: Judgement): Omit<Ending, 'more'> {
+  return { outcome: 'issued', evaluationStatus: 'complete', parties: it.parties, decisions: judgement.decisions }
+}
+
+/** What a session-mandate request that passed its challenge makes of the session: stronger or fresher, never weaker. */
+function elevation(it: Case, judgement: Judgement & { kind: 'allowed' }): CommitItem['raise'] {
+  const { deps, attempt, parties } = it
+  const proof = judgement.used.find(({ type }) => type === 'mfa')
+  if (attempt.request.raise === undefined || proof?.aal == null) return undefined
+  const { session } = parties
+  const standing = sessionStanding(session, attempt.snapshot.settings, attempt.now, deps.sessions.lastUsedAt(session))
+  const { aal, amr, authTime } = proof
+  const raised = raisedAssurance({ ...session, aal: standing.aal }, { aal, acr: aal, amr, authTime })
+  return raised === undefined ? undefined : { ...raised, sessionId: session.id, tokenIssuedAt: session.tokenIssuedAt }
+}
+
+async function issue(deps: ExchangeDeps, it: Case, claims: MandateClaims, receipt: Parameters<Plan['answer']>[0]) {
+  const { attempt } = it
+  learnSession(it)
+  const token = await mintMandate(attempt.snapshot, deps.sealer, claims, attempt.now)
+  return {
+    kind: 'issued' as const,
+    body: {
+      access_token: token,
+      issued_token_type: attempt.request.requestedTokenType === 'jwt' ? TOKEN_TYPES.jwt : TOKEN_TYPES.accessToken,
+      token_type: 'Bearer' as const,
+      expires_in: claims.exp - Math.floor(attempt.now / 1000),
+      scope: claims.scope,
+      target_resources: claims.target ?? [],
+      receipt,
+    },
+  }
+}
+
+function learnSession({ deps, attempt, parties }: Case): void {
+  const { session, raise } = parties
+  deps.sessions.touch(session, attempt.now)
+  if (raise !== undefined || attempt.request.raise !== undefined) deps.sessions.forget(session.id)
+}

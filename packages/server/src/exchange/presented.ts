@@ -1,0 +1,100 @@
+import { type ChallengeReading, readChallenge } from '../challenge/queries.js'
+import type { ChallengeRecord, StoredChallenge } from '../challenge/record.js'
+import { secretMatches } from '../challenge/secrets.js'
+import { chainState, cooldownSeconds } from '../challenge/state.js'
+import type { ResolvedChallenge } from '../policy/proof.js'
+import type { Binding } from './binding.js'
+import type { ExchangeDeps } from './context.js'
+import type { Parties } from './parties.js'
+import { challengeInvalid, Refusal } from './refusal.js'
+import type { TokenRequest } from './request.js'
+
+/** A challenge that a request presents with the right secret, for the very request it was made for. */
+export type Presented =
+  /** Nobody has decided yet. */
+  | { readonly kind: 'early'; readonly challenge: ChallengeRecord }
+  /** Satisfied, and the last of its chain: it may be used, once. */
+  | {
+      readonly kind: 'resolved'
+      readonly challenge: ChallengeRecord
+      readonly chain: readonly ResolvedChallenge[]
+      readonly hadFailures: boolean
+    }
+  /** Another challenge stands on it, and is what has to be presented. */
+  | { readonly kind: 'superseded'; readonly challenge: ChallengeRecord }
+
+/**
+ * Looks at the challenge a request presents. Only a wrong secret and a wrong binding are failures that count; everything
+ * that can be wrong looks the same from outside.
+ *
+ * @param recorded the challenge of the mandate this request recovers: consumed, and good all the same
+ * @throws Refusal, with {@link failedProof} telling whether it counts
+ */
+export async function lookAtChallenge(
+  deps: ExchangeDeps,
+  request: TokenRequest,
+  parties: Parties,
+  binding: Binding,
+  principalId: string,
+  recorded?: string | null,
+): Promise<Presented | undefined> {
+  if (request.challenge === undefined) return undefined
+  const { id, response } = request.challenge
+  const caller = { applicationId: parties.application.id, principalId }
+  const reading = await readChallenge(deps.db, request.zoneId, id, caller)
+  refuseDuringCooldown(reading)
+  const { challenge, now } = reading
+  if (challenge === undefined || !secretMatches(response, challenge.secretHashes)) throw new FailedProof('wrong_secret')
+  if (!isBoundTo(challenge, parties, binding, principalId)) throw new FailedProof('wrong_binding')
+  const recovered = recorded === challenge.id
+  const state = recovered ? 'satisfied' : chainState(challenge, now)
+  if (state === 'rejected')
+    throw new Refusal('access_denied', 'challenge_rejected', 'the challenge was rejected', { outcome: 'denied' })
+  if (state === 'consumed' || state === 'expired') throw challengeInvalid(state)
+  if (challenge.hasSuccessor) return { kind: 'superseded', challenge }
+  if (state === 'pending') return { kind: 'early', challenge }
+  const chain = [challenge, ...challenge.predecessors].map(resolvedChallenge)
+  const hadFailures = reading.throttle !== null
+  return { kind: 'resolved', challenge, chain, hadFailures }
+}
+
+/** A proof that was wrong, and is counted towards the cooldown. */
+export class FailedProof extends Refusal {
+  constructor(cause: 'wrong_secret' | 'wrong_binding') {
+    const { error, reason, detail, options } = challengeInvalid(cause)
+    super(error, reason, detail, options)
+  }
+}
+
+function refuseDuringCooldown({ throttle, now }: ChallengeReading): void {
+  const retryAfter = cooldownSeconds(throttle, now)
+  if (retryAfter === 0) return
+  throw new Refusal('slow_down', 'challenge_cooldown', 'too many wrong proofs; wait before the next', {
+    retryAfter,
+    evaluationStatus: 'challenge_cooldown',
+  })
+}
+
+function isBoundTo(challenge: StoredChallenge, parties: Parties, binding: Binding, principalId: string): boolean {
+  return (
+    challenge.applicationId === parties.application.id &&
+    challenge.sessionId === parties.session.id &&
+    challenge.principalId === principalId &&
+    challenge.bindingHash.equals(binding.hash)
+  )
+}
+
+function resolvedChallenge(challenge: StoredChallenge): ResolvedChallenge {
+  // Of several proofs only those of the demand's kind were accepted; an mfa challenge has one.
+  const [proof] = challenge.proofs
+  return {
+    id: challenge.id,
+    type: challenge.type,
+    createdAt: challenge.createdAt,
+    satisfiedAt: challenge.satisfiedAt ?? 0,
+    aal: proof?.aal ?? null,
+    amr: proof?.amr ?? [],
+    authTime: proof?.authTime ?? null,
+    approvers: [...new Set(challenge.proofs.map(({ ownerKey }) => ownerKey))],
+  }
+}

@@ -1,0 +1,46 @@
+import { RegoError } from '@countersign/rego'
+import type { ActivePolicySet } from '../authority/snapshot.js'
+import { type CompiledPolicySet, compiledPolicySet } from './compile.js'
+import { type ComposedRules, compose } from './composition.js'
+import { failClosed, type PolicyDecision } from './decision.js'
+import type { PolicyInput } from './input.js'
+import type { ResolvedChallenge } from './proof.js'
+import { readResult } from './result.js'
+
+const PACKAGE = 'data.countersign.authz'
+const RULES = ['allow', 'deny', 'step_up', 'require'] as const
+
+/**
+ * What the active policy set decides for an input. Whatever goes wrong is a denial that says so. `now` in milliseconds.
+ *
+ * @param proofs the resolved challenges of this request, the one presented first
+ */
+export function evaluatePolicy(
+  set: ActivePolicySet | null,
+  input: PolicyInput,
+  proofs: readonly ResolvedChallenge[],
+  now: number,
+): PolicyDecision {
+  if (set === null) return failClosed('no_policy', 'no policy set is active in this zone')
+  const compiled = compiledPolicySet(set)
+  if (compiled instanceof Error) return failClosed('engine_error', compiled.message)
+  return evaluateCompiled(compiled, input, proofs, now)
+}
+
+/** The same for a set that need not be the active one. */
+export function evaluateCompiled(
+  { policy, composed }: CompiledPolicySet,
+  input: PolicyInput,
+  proofs: readonly ResolvedChallenge[],
+  now: number,
+): PolicyDecision {
+  const at = { nowNs: BigInt(now) * 1_000_000n }
+  try {
+    if (!composed) return readResult(policy.evaluate(`${PACKAGE}.result`, input, at))
+    const rules = Object.fromEntries(RULES.map((rule) => [rule, policy.evaluate(`${PACKAGE}.${rule}`, input, at)]))
+    return compose(rules as unknown as ComposedRules, input, proofs, now)
+  } catch (error) {
+    if (error instanceof RegoError) return failClosed('engine_error', error.message)
+    throw error
+  }
+}

@@ -1,0 +1,118 @@
+import type { Aal, ChallengeType, Identity, Json } from '@countersign/protocol'
+import { sessionStanding } from '../authority/assurance.js'
+import type { Session } from '../authority/session-anchors.js'
+import type { ZoneSnapshot } from '../authority/snapshot.js'
+
+/** What policy sees as `input`. Optional objects are absent, never null. Ages in seconds, instants RFC 3339. */
+export interface PolicyInput {
+  readonly schema_version: '1'
+  readonly principal: {
+    readonly type: 'Application' | 'User' | 'Agent'
+    readonly id: string
+    readonly zone_id: string
+    readonly issuer?: string
+    readonly registration_method?: string
+    readonly owner?: Json
+    readonly labels: readonly string[]
+    readonly agent_session_id?: string
+    readonly lifecycle?: string
+  }
+  readonly resource: {
+    readonly type: string
+    readonly id: string
+    readonly identifier: string
+    readonly scopes: readonly string[]
+  }
+  readonly action: { readonly id: string; readonly method?: string; readonly path?: string; readonly tool?: string }
+  readonly session?: {
+    readonly id: string
+    readonly kind: string
+    readonly aal: Aal
+    readonly acr?: string
+    readonly amr: readonly string[]
+    readonly auth_time?: string
+    readonly authenticated_seconds_ago?: number
+    readonly expires_at: string
+  }
+  readonly delegation_edge?: Json
+  readonly grant?: { readonly id: string; readonly scopes: readonly string[] }
+  readonly context: PolicyContext
+}
+
+/** The part of the input that says how the request came about. A decision caller adds keys of its own beside these. */
+export interface PolicyContext {
+  readonly requested_scopes: readonly string[]
+  readonly challenge_resolved: boolean
+  readonly challenge?: {
+    readonly id: string
+    readonly type: ChallengeType
+    readonly satisfied_at: string
+    readonly aal?: Aal
+    readonly amr: readonly string[]
+    readonly approvers: readonly string[]
+  }
+  readonly subject_claims?: Json
+  readonly actor_claims?: Json
+  readonly trace_id?: string
+  readonly session_id?: string
+  readonly agent_session_id?: string
+  readonly delegation_edge_id?: string
+  readonly now: string
+  readonly ip?: string
+  readonly [callers: string]: Json | undefined
+}
+
+/** The keys of the context that are the server's: a caller that sends one is refused. */
+export const RESERVED_CONTEXT_KEYS: ReadonlySet<string> = new Set([
+  'requested_scopes',
+  'challenge_resolved',
+  'challenge',
+  'subject_claims',
+  'actor_claims',
+  'trace_id',
+  'session_id',
+  'agent_session_id',
+  'delegation_edge_id',
+  'now',
+  'ip',
+])
+
+const PRINCIPAL_TYPES: { readonly [kind in Identity['kind']]: PolicyInput['principal']['type'] } = {
+  user: 'User',
+  application: 'Application',
+  agent: 'Agent',
+}
+
+/** The subject as policy sees it; of an application also what the zone knows of it. */
+export function principalInput(snapshot: ZoneSnapshot, subject: Identity): PolicyInput['principal'] {
+  const application = subject.kind === 'user' ? undefined : snapshot.applications.get(subject.id)
+  return {
+    type: PRINCIPAL_TYPES[subject.kind],
+    id: subject.id,
+    zone_id: snapshot.zoneId,
+    ...(subject.issuer === undefined ? {} : { issuer: subject.issuer }),
+    ...(application === undefined ? {} : { registration_method: 'admin' }),
+    ...(application?.owner ? { owner: { ...application.owner } } : {}),
+    labels: application?.labels ?? [],
+  }
+}
+
+/** The session as policy sees it at `now`, all in milliseconds. */
+export function sessionInput(
+  snapshot: ZoneSnapshot,
+  session: Session,
+  now: number,
+  lastUsedAt: number,
+): NonNullable<PolicyInput['session']> {
+  const { aal, age } = sessionStanding(session, snapshot.settings, now, lastUsedAt)
+  return {
+    id: session.id,
+    kind: session.kind,
+    aal,
+    ...(session.acr === null ? {} : { acr: session.acr }),
+    amr: session.amr,
+    ...(session.authTime === null ? {} : { auth_time: new Date(session.authTime).toISOString() }),
+    ...(age === undefined ? {} : { authenticated_seconds_ago: age }),
+    expires_at: new Date(session.expiresAt).toISOString(),
+  }
+}

@@ -1,0 +1,155 @@
+import { type Logger, pino } from 'pino'
+import { installAdminAuthentication } from './authority/admin-tokens/authenticate.js'
+import { applicationRoutes } from './authority/applications/routes.js'
+import { grantRoutes } from './authority/grants/routes.js'
+import { IssuerKeys } from './authority/issuer-keys/issuer-keys.js'
+import { resourceRoutes } from './authority/resources/routes.js'
+import { SessionAnchors } from './authority/session-anchors.js'
+import { sessionRoutes } from './authority/sessions/routes.js'
+import { Snapshots } from './authority/snapshot.js'
+import { subjectIssuerRoutes } from './authority/subject-issuers/routes.js'
+import { zoneRoutes } from './authority/zones/routes.js'
+import { openPostgresBus } from './bus/bus.js'
+import { challengeRoutes } from './challenge/routes.js'
+import { challengeWaitRoutes } from './challenge/wait/routes.js'
+import { CommitQueue } from './commit/queue.js'
+import type { Config } from './config.js'
+import { Exchange } from './exchange/exchange.js'
+import { exchangeRoutes } from './exchange/routes.js'
+import { createApp } from './http/app.js'
+import { createMetrics } from './http/metrics.js'
+import { createSigningKey } from './mandate/keys.js'
+import { DatabaseClock } from './store/clock.js'
+import { type Connection, openDatabase } from './store/database.js'
+import { startEmbedded } from './store/embedded/start-embedded.js'
+import { migrate } from './store/migrate.js'
+import { createSealer } from './store/seal.js'
+
+export interface ServeOptions {
+  /** Where the service logs; standard output as JSON lines by default. */
+  readonly log?: Logger
+  /** Stops a start that is under way. */
+  readonly signal?: AbortSignal
+}
+
+/** A running service. */
+export interface Service {
+  /** Where it listens: `http://127.0.0.1:8420`. */
+  readonly url: string
+  /** Lets requests under way finish, records what waits, and stops everything the service started. */
+  close(): Promise<void>
+}
+
+const CLOCK_SYNC_MS = 10_000
+const MINUTE_MS = 60_000
+const POOL_SIZE = 12
+
+/**
+ * Starts the service and everything it needs, and resolves when it can decide and record.
+ *
+ * @throws Error that says what could not be started; whatever had started is stopped again
+ * @example
+ * ```ts
+ * const service = await startService(await loadConfig(process.env))
+ * console.log(service.url)
+ * await service.close()
+ * ```
+ */
+export async function startService(config: Config, options: ServeOptions = {}): Promise<Service> {
+  const log = options.log ?? pino({ name: 'countersign' })
+  const undo: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    const connection = await connect(config, log, options, undo)
+    await migrate(connection)
+    const { db, pool } = openDatabase(connection, POOL_SIZE)
+    undo.push(() => db.destroy())
+
+    const clock = new DatabaseClock()
+    await clock.sync(db)
+    const snapshots = new Snapshots(db)
+    const sessions = new SessionAnchors(db)
+    const onError = (error: Error): void => log.warn({ err: error }, 'the database could not be used')
+    const bus = await openPostgresBus(connection, onError)
+    undo.push(() => bus.close())
+    const resync = (): Promise<void> => clock.sync(db).catch(onError)
+    bus.subscribe({
+      news: ({ topic, zoneId, id }) => {
+        if (topic === 'zone') snapshots.hear(zoneId)
+        else if (topic === 'session') sessions.forget(id)
+        else if (topic === 'clock') void resync()
+      },
+      gap: () => {
+        snapshots.clear()
+        sessions.clear()
+        void resync()
+      },
+    })
+
+    const commit = new CommitQueue({ connection, onError })
+    undo.push(() => commit.close())
+    const sealer = createSealer(config.kek)
+    const { baseUrl, allowPrivateAddresses } = config
+    const issuerKeys = new IssuerKeys({ allowPrivateAddresses })
+    const exchange = new Exchange({ db, clock, sealer, snapshots, sessions, issuerKeys, commit, baseUrl, log })
+
+    const app = await createApp({
+      log,
+      metrics: createMetrics(),
+      trustProxy: config.trustProxy.length === 0 ? undefined : config.trustProxy,
+      readiness: [{ name: 'database', check: async () => void (await pool.query('SELECT 1')) }],
+    })
+    installAdminAuthentication(app, { db, clock, adminTokenHash: config.adminTokenHash })
+    const admin = { db, sealer, clock, baseUrl }
+    if (config.roles.has('admin')) {
+      const equipZone: Parameters<typeof zoneRoutes>[0]['equipZone'] = (tx, zoneId, now) =>
+        createSigningKey(tx, sealer, zoneId, now, now)
+      await app.register(zoneRoutes({ ...admin, equipZone }))
+      await app.register(applicationRoutes(admin))
+      await app.register(subjectIssuerRoutes({ ...admin, allowPrivateAddresses }))
+      await app.register(resourceRoutes(admin))
+      await app.register(grantRoutes(admin))
+      await app.register(sessionRoutes(admin))
+      await app.register(challengeRoutes(admin))
+    }
+    if (config.roles.has('sts')) {
+      await app.register(exchangeRoutes(exchange))
+      await app.register(challengeWaitRoutes({ db, bus }))
+    }
+
+    const timers = [
+      setInterval(resync, CLOCK_SYNC_MS),
+      setInterval(() => sessions.writeTouches().catch(onError), MINUTE_MS),
+      setInterval(() => exchange.recordSummaries().catch(onError), MINUTE_MS / 4),
+    ]
+    undo.push(async () => {
+      for (const timer of timers) clearInterval(timer)
+      await exchange.recordSummaries(true).catch(onError)
+      await sessions.writeTouches().catch(onError)
+    })
+    undo.push(() => app.close())
+    const url = await app.listen({ host: config.host, port: config.port })
+    return { url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function connect(
+  config: Config,
+  log: Logger,
+  options: ServeOptions,
+  undo: (() => Promise<unknown>)[],
+): Promise<Connection> {
+  if (config.database.kind === 'server') return { url: config.database.url }
+  const embedded = await startEmbedded({
+    dataDir: config.dataDir,
+    log: (line) => log.info({ database: line }, 'embedded database'),
+    signal: options.signal,
+  })
+  undo.push(() => embedded.stop())
+  return embedded.connection
+}

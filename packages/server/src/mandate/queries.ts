@@ -1,5 +1,7 @@
+import { sql } from 'kysely'
 import type { SigningKey } from '../authority/snapshot.js'
-import type { Tx } from '../store/database.js'
+import type { Db, Tx } from '../store/database.js'
+import type { SessionsTable } from '../store/tables.js'
 
 export async function insertKey(tx: Tx, zoneId: string, key: SigningKey): Promise<void> {
   await tx
@@ -14,4 +16,119 @@ export async function insertKey(tx: Tx, zoneId: string, key: SigningKey): Promis
       retired_at: key.retiredAt === null ? null : new Date(key.retiredAt),
     })
     .execute()
+}
+
+/** A key's life, in milliseconds. */
+export interface KeyLife {
+  readonly kid: string
+  readonly signsFrom: number
+  readonly retiredAt: number | null
+}
+
+/** The keys that are published at `now`, the one that signs last at the end. */
+export async function readKeyLives(tx: Tx, zoneId: string, now: number): Promise<KeyLife[]> {
+  const rows = await tx
+    .selectFrom('signing_keys')
+    .select(['id', 'signs_from', 'retired_at'])
+    .where('zone_id', '=', zoneId)
+    .where((where) => where.or([where('retired_at', 'is', null), where('retired_at', '>', instant(now))]))
+    .orderBy('signs_from')
+    .orderBy('created_at')
+    .execute()
+  return rows.map((row) => ({ kid: row.id, signsFrom: row.signs_from, retiredAt: row.retired_at }))
+}
+
+/** Says when keys that have a successor are withdrawn. */
+export async function retireKeys(tx: Tx, zoneId: string, kids: readonly string[], at: number): Promise<void> {
+  if (kids.length === 0) return
+  await tx
+    .updateTable('signing_keys')
+    .set({ retired_at: new Date(at) })
+    .where('zone_id', '=', zoneId)
+    .where('id', 'in', kids)
+    .execute()
+}
+
+/** Removes keys that are withdrawn: nothing they signed is in force, and a key that is gone cannot leak. */
+export async function deleteWithdrawnKeys(tx: Tx, zoneId: string, now: number): Promise<void> {
+  await tx.deleteFrom('signing_keys').where('zone_id', '=', zoneId).where('retired_at', '<=', instant(now)).execute()
+}
+
+/** What of a session decides whether a mandate stands on it. Instants in milliseconds. */
+export interface SessionState {
+  readonly kind: SessionsTable['kind']
+  readonly issuer: string | null
+  readonly subject: string
+  readonly status: 'active' | 'suspended' | 'revoked'
+  readonly expiresAt: number
+}
+
+/** Reads sessions, each key a zone's id and a session's id with a space between. */
+export async function readSessionStates(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SessionState>> {
+  const found = await sql<Omit<SessionState, 'expiresAt'> & { key: string; expires_at: number }>`
+    SELECT q.key, s.kind, s.issuer, s.subject, s.status, s.expires_at
+    FROM jsonb_to_recordset(${asked(keys)}::jsonb) AS q(key text, zone uuid, id uuid)
+    JOIN sessions s ON s.zone_id = q.zone AND s.id = q.id`.execute(db)
+  return new Map(
+    found.rows.map(({ key, kind, issuer, subject, status, expires_at }) => [
+      key,
+      { kind, issuer, subject, status, expiresAt: expires_at },
+    ]),
+  )
+}
+
+/** Which mandates were revoked, each key a zone's id and a `jti` with a space between. */
+export async function readRevoked(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, true>> {
+  const found = await sql<{ key: string }>`
+    SELECT q.key FROM jsonb_to_recordset(${asked(keys)}::jsonb) AS q(key text, zone uuid, id uuid)
+    JOIN revoked_mandates r ON r.zone_id = q.zone AND r.jti = q.id`.execute(db)
+  return new Map(found.rows.map(({ key }) => [key, true]))
+}
+
+function asked(keys: readonly string[]): string {
+  return JSON.stringify(
+    keys.map((key) => {
+      const [zone, id] = key.split(' ')
+      return { key, zone, id }
+    }),
+  )
+}
+
+// Columns of time are read as numbers and compared as what they are.
+function instant(ms: number) {
+  return sql<number>`${new Date(ms)}::timestamptz`
+}
+
+/** Revokes one mandate; false when it was revoked already. Entries that outlived their mandates go. */
+export async function insertRevoked(
+  tx: Tx,
+  zoneId: string,
+  mandate: { readonly jti: string; readonly expiresAt: number },
+  now: number,
+): Promise<boolean> {
+  await tx
+    .deleteFrom('revoked_mandates')
+    .where('zone_id', '=', zoneId)
+    .where('expires_at', '<=', instant(now))
+    .execute()
+  const inserted = await tx
+    .insertInto('revoked_mandates')
+    .values({ zone_id: zoneId, jti: mandate.jti, expires_at: new Date(mandate.expiresAt) })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 1n
+}
+
+/** Records the one use of a value, under the zone's lock; false when it was used before. */
+export async function useOnce(
+  tx: Tx,
+  zoneId: string,
+  once: { readonly kind: string; readonly key: Buffer; readonly expiresAt: number },
+): Promise<boolean> {
+  const inserted = await tx
+    .insertInto('once_values')
+    .values({ zone_id: zoneId, kind: once.kind, key: once.key, expires_at: new Date(once.expiresAt) })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 1n
 }

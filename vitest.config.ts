@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // Tests run against the sources of the workspace packages, not their last build.
-const conditions = ['@countersign/source', 'node']
+export const conditions = ['@countersign/source', 'node']
 
 const testsOf = (packages: string) => [
   `packages/${packages}/src/**/*.test.{ts,tsx}`,
@@ -12,6 +12,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    reporters: ['default', './scripts/left-out-reporter.js'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { requireAdmin } from '../authority/admin-tokens/authenticate.js'
-import { mutateZone } from '../authority/administration/mutate.js'
+import { type MutationDeps, mutateZone } from '../authority/administration/mutate.js'
 import { exactly, Instant, toInstant, ZoneParams } from '../authority/administration/schemas.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import type { App } from '../http/app.js'
@@ -9,7 +9,6 @@ import { registerFormParser } from '../http/form.js'
 import { answerOAuthError } from '../http/oauth-error.js'
 import { notFound, ProblemError } from '../http/problem.js'
 import { isId } from '../store/ids.js'
-import type { Sealer } from '../store/seal.js'
 import { introspect } from './introspect.js'
 import { JWKS_MAX_AGE } from './keys.js'
 import { publishedKeys, serverMetadata } from './metadata.js'
@@ -18,44 +17,39 @@ import { revoke } from './revoke.js'
 import { rotateKeys } from './rotate.js'
 import { Standings } from './standing.js'
 
-export interface MandateDeps extends OAuthRequestDeps {
-  readonly sealer: Sealer
-}
-
 const oauth = ['oauth']
 
-/** Discovery, keys and their rotation, introspection and revocation. */
-export function mandateRoutes(deps: MandateDeps): (app: App) => Promise<void> {
+/** Discovery, public keys, introspection and revocation. */
+export function mandateRoutes(deps: OAuthRequestDeps): (app: App) => Promise<void> {
   return async (app) => {
     await app.register(discoveryRoutes(deps))
     await app.register(tokenRoutes(deps))
-    await app.register(rotationRoute(deps))
   }
 }
 
 /** What anyone may know of a zone: its endpoints and its public keys. */
-function discoveryRoutes({ baseUrl, snapshots, clock }: MandateDeps) {
+function discoveryRoutes(deps: OAuthRequestDeps) {
   const zone = async (zoneId: string): Promise<ZoneSnapshot> => {
-    const snapshot = isId(zoneId) ? await snapshots.current(zoneId) : undefined
+    const snapshot = isId(zoneId) ? await deps.snapshots.current(zoneId) : undefined
     if (snapshot === undefined) throw notFound()
     return snapshot
   }
   const keys = async (zoneId: string, reply: FastifyReply) => {
-    const published = publishedKeys(await zone(zoneId), clock.now())
+    const published = publishedKeys(await zone(zoneId), deps.clock.now())
     return publicly(reply).send(published)
   }
 
   return async (app: App): Promise<void> => {
     const metadata = '/.well-known/oauth-authorization-server'
     app.get(metadata, { schema: { tags: oauth, summary: 'Metadata of the service' } }, async (_request, reply) =>
-      publicly(reply).send(serverMetadata(baseUrl)),
+      publicly(reply).send(serverMetadata(deps.baseUrl)),
     )
     app.get(
       `${metadata}/zones/:zone_id`,
       { schema: { tags: oauth, summary: "Metadata of a zone's authorization server", params: ZoneParams } },
       async (request, reply) => {
         const { zoneId } = await zone(request.params.zone_id)
-        return publicly(reply).send(serverMetadata(baseUrl, zoneId))
+        return publicly(reply).send(serverMetadata(deps.baseUrl, zoneId))
       },
     )
     app.get(
@@ -90,7 +84,7 @@ function publicly(reply: FastifyReply): FastifyReply {
   })
 }
 
-function tokenRoutes(deps: MandateDeps) {
+function tokenRoutes(deps: OAuthRequestDeps) {
   const standings = new Standings(deps.db)
   const answerIntrospect = async (request: FastifyRequest, reply: FastifyReply) => {
     const question = await readTokenQuestion(deps, request, 'introspect')
@@ -125,8 +119,9 @@ const RotationView = exactly({
   }),
 })
 
-function rotationRoute(deps: MandateDeps) {
-  return async (app: App): Promise<void> => {
+/** Administration of signing keys. */
+export function signingKeyRoutes(deps: MutationDeps): (app: App) => Promise<void> {
+  return async (app) => {
     app.post(
       '/v1/zones/:zone_id/keys/rotate',
       {

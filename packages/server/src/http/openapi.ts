@@ -1,4 +1,24 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import type { FastifySchema } from 'fastify'
+import { Type } from 'typebox'
+
+const ProblemView = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; what programs act on.' }),
+    detail: Type.Optional(Type.String({ description: 'What happened and what to do, for people.' })),
+    requestId: Type.Optional(Type.String()),
+    errors: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
+  },
+  { description: 'Problem details (RFC 9457).' },
+)
+
+const problem = {
+  description: 'Not done. The reason is in `code`.',
+  content: { 'application/problem+json': { schema: ProblemView } },
+}
 
 /** How the OpenAPI document is made of the routes' schemas. */
 export const openApi: FastifyDynamicSwaggerOptions = {
@@ -6,7 +26,13 @@ export const openApi: FastifyDynamicSwaggerOptions = {
     openapi: '3.1.0',
     info: {
       title: 'Countersign',
-      description: 'Pauses authority until someone proves they should have it.',
+      description: [
+        'Pauses authority until someone proves they should have it.',
+        '',
+        'Every answer has `X-Request-Id`. Under `/v1`, every change accepts `Idempotency-Key` (16 to 128 printable',
+        'characters): the same request under the same key is done once and answered the same for 24 hours. What has an',
+        '`ETag` accepts it in `If-Match`.',
+      ].join('\n'),
       version: '0.1.0',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -16,4 +42,11 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       },
     },
   },
+  transform: ({ schema, url }) => ({ url, schema: url.startsWith('/v1/') ? administrative(schema) : schema }),
+}
+
+// What holds for every route of the administration need not be written at each.
+function administrative(schema: FastifySchema & { readonly security?: unknown }): FastifySchema {
+  const response = { ...(schema.response as object), default: problem }
+  return { security: [{ admin: [] }], ...schema, response } as FastifySchema
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Identity } from '@countersign/protocol'
 import { sql } from 'kysely'
-import type { Tx } from '../../store/database.js'
-import { newId } from '../../store/ids.js'
+import type { Db, Tx } from '../../store/database.js'
+import { isId, newId } from '../../store/ids.js'
 
 /** A secret of an application: until when it counts (milliseconds, null for always), and who was shown it. */
 export interface NewSecret {
@@ -57,4 +57,20 @@ export async function endSecrets(tx: Tx, zoneId: string, applicationId: string, 
     .where('application_id', '=', applicationId)
     .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<number>`${end}::timestamptz`)]))
     .execute()
+}
+
+/** Whether a live application of a live zone has this browser origin; of any zone for null. */
+export async function isRegisteredOrigin(db: Db, origin: string, zoneId: string | null): Promise<boolean> {
+  if (zoneId !== null && !isId(zoneId)) return false
+  const found = await db
+    .selectFrom('applications as a')
+    .innerJoin('zones as z', 'z.id', 'a.zone_id')
+    .select('a.id')
+    .where(sql<boolean>`a.origins @> ARRAY[${origin}]::text[]`)
+    .where('a.deleted_at', 'is', null)
+    .where('z.deleted_at', 'is', null)
+    .$if(zoneId !== null, (query) => query.where('a.zone_id', '=', zoneId))
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
 }

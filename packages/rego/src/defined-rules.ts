@@ -1,4 +1,4 @@
-import type { ModuleSource } from './policy.js'
+import type { ModuleSource } from './compiler/compile.js'
 import { parseModule } from './syntax/parse.js'
 
 /**

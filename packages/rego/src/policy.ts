@@ -1,25 +1,12 @@
-import { builtins as library } from './builtins/index.js'
-import type { Builtin } from './builtins-api.js'
-import { orderRule } from './compiler/check-rules.js'
-import { emitBody } from './compiler/emit-body.js'
-import { Env } from './compiler/env.js'
-import type { CallNode, RuleNode } from './compiler/ir.js'
+import { type Compiled, compileModules, type ModuleSource } from './compiler/compile.js'
 import { Program } from './compiler/program.js'
-import { resolveModule, resolveQuery } from './compiler/resolve.js'
-import { RuleTree } from './compiler/rule-tree.js'
-import { orderBody, unsafeErrors } from './compiler/safety.js'
-import { type Diagnostic, NOWHERE, RegoError } from './errors.js'
-import { Context, type Frame, Run, type Step } from './eval/context.js'
-import { evaluatorBuiltins } from './evaluator-builtins.js'
-import type { Module } from './syntax/ast.js'
-import { parseModule, parseQuery } from './syntax/parse.js'
-import { fromJson, type Json, RegoObject, toJson, type Value } from './value.js'
-
-/** A module's text, and the name that errors give as its file. */
-export interface ModuleSource {
-  readonly path: string
-  readonly source: string
-}
+import { compileQuery, compileTerm, type RunQuery, type RunTerm } from './compiler/query.js'
+import { NOWHERE, RegoError } from './errors.js'
+import { Context, Run } from './eval/context.js'
+import { resultJson } from './eval/result.js'
+import { RuleTracer, type Tracer } from './eval/tracer.js'
+import { type Explanation, ruleReports } from './explain.js'
+import type { Json, Value } from './value.js'
 
 export interface CompileOptions {
   /** The base documents: what `data.…` is besides rules. Copied; a JSON object. */
@@ -43,7 +30,13 @@ export interface EvaluateOptions {
   readonly print?: (text: string, at: { readonly file: string; readonly line: number; readonly column: number }) => void
 }
 
+/** A query's variables and their values. */
 export type Bindings = Record<string, Json>
+
+const MAX_STEPS = 10_000_000
+const MAX_RESULT_SIZE = 1_000_000
+/** So many compiled queries are kept. */
+const MAX_QUERIES = 256
 
 /**
  * Compiles Rego modules into a policy.
@@ -54,223 +47,151 @@ export type Bindings = Record<string, Json>
  * policy.evaluate('data.app.allow', { user: 'alice' }) // true
  */
 export function compile(modules: readonly ModuleSource[], options: CompileOptions = {}): Policy {
-  return new Policy(modules, options)
+  const { allowBuiltins: allow } = options
+  const names = typeof allow === 'object' ? new Set(allow) : undefined
+  const allowed =
+    typeof allow === 'function' ? allow : (name: string) => names === undefined || isOperator(name) || names.has(name)
+  return guarded(() => new Policy(compileModules(modules, options.data, allowed), options))
 }
 
-const MAX_STEPS = 10_000_000
+/** What the language itself calls: operators are no built-ins that a list would name. */
+function isOperator(name: string): boolean {
+  return OPERATORS.has(name) || name.startsWith('internal.')
+}
 
-/** A compiled policy: immutable, without state between evaluations. */
+const OPERATORS = new Set('eq assign equal neq lt lte gt gte plus minus mul div rem and or'.split(' '))
+
+/** A compiled policy. It is immutable and may be shared; evaluations leave no trace in it. */
 export class Policy {
-  readonly #program: Program
+  readonly #compiled: Compiled
   readonly #options: CompileOptions
-  readonly #queries = new Map<string, CompiledQuery>()
+  readonly #program: Program
+  #traced: Program | undefined
+  readonly #terms = new Map<string, RunTerm>()
+  readonly #queries = new Map<string, RunQuery>()
 
-  /** Use {@link compile}. */
-  constructor(sources: readonly ModuleSource[], options: CompileOptions) {
+  /** @internal use {@link compile} */
+  constructor(compiled: Compiled, options: CompileOptions) {
+    this.#compiled = compiled
     this.#options = options
-    const data = fromJson(options.data ?? {})
-    if (!(data instanceof RegoObject)) {
-      throw RegoError.at('eval_input_error', 'data must be a JSON object', NOWHERE)
-    }
-    const errors: Diagnostic[] = []
-    const report = (error: Diagnostic) => {
-      errors.push(error)
-    }
-    const modules = parseAll(sources)
-    const builtins = allBuiltins()
-    let id = 0
-    const resolved = modules.flatMap((module, index) => {
-      const siblings = modules.filter((other) => other.package.path.join('\n') === module.package.path.join('\n'))
-      return resolveModule(
-        module,
-        index,
-        siblings,
-        () => undefined,
-        () => id++,
-        (name) => builtins.has(name),
-        report,
-      )
-    })
-    throwAny(errors)
-    const arity = arityOf(resolved, builtins)
-    const rules = resolved.map((rule) => orderRule(rule, arity, report))
-    throwAny(errors)
-    this.#program = new Program(
-      data,
-      RuleTree.of(
-        rules,
-        modules.map((module) => module.package.path),
-      ),
-      builtins,
-      false,
-      undefined,
-    )
+    this.#program = new Program(compiled.data, compiled.tree, compiled.builtins, false, undefined)
   }
 
   /**
-   * The value of a reference such as `data.app.allow`, as JSON; undefined when it has none. Sets are arrays in Rego's order.
+   * The value of a reference such as `data.app.allow`, as JSON; undefined when it has none. Sets are arrays in Rego's order;
+   * integers beyond a double are `bigint`, decimals beyond one {@link Decimal}.
    *
    * @throws RegoError `eval_conflict_error`, `eval_limit_error`, and with strict errors `eval_builtin_error`, `eval_type_error`
    */
   evaluate(reference: string, input?: unknown, options?: EvaluateOptions): Json | undefined {
     return guarded(() => {
-      const query = this.#query(`$result = ${reference}`)
-      const [found] = this.#run(query, input, options, 1)
-      return found?.get('$result')
+      let term = this.#terms.get(reference)
+      if (!term) {
+        term = compileTerm(reference, this.#compiled, this.#program)
+        keep(this.#terms, reference, term)
+      }
+      const run = this.#run(options, undefined)
+      return this.#result(term(this.#context(run, input)), run)
     })
   }
 
   /**
    * All ways to make a query hold, each as its variables' values.
    *
+   * @throws RegoError as {@link evaluate}, and as {@link compile} for the query
    * @example policy.query('data.app.roles[user] = role', {}) // [{ user: 'alice', role: 'admin' }]
    */
   query(query: string, input?: unknown, options?: EvaluateOptions): Bindings[] {
-    return guarded(() =>
-      this.#run(this.#query(query), input, options, Infinity).map((found) => Object.fromEntries(found)),
-    )
-  }
-
-  #query(text: string): CompiledQuery {
-    let query = this.#queries.get(text)
-    if (!query) {
-      query = compileQuery(text, this.#program)
-      if (this.#queries.size >= 256) this.#queries.clear()
-      this.#queries.set(text, query)
-    }
-    return query
-  }
-
-  #run(query: CompiledQuery, input: unknown, options: EvaluateOptions | undefined, limit: number): Map<string, Json>[] {
-    const run = new Run({
-      maxSteps: this.#options.maxSteps ?? MAX_STEPS,
-      nowNs: BigInt(options?.nowNs ?? BigInt(Date.now()) * 1_000_000n),
-      randomBytes: options?.randomBytes ?? ((length) => globalThis.crypto.getRandomValues(new Uint8Array(length))),
-      tracer: undefined,
-      print: options?.print,
-    })
-    const context = new Context(run, input as Value | undefined, this.#program.data, undefined, undefined)
-    const results: Map<string, Json>[] = []
-    const frame: Frame = new Array(query.slots())
-    query.step(context, frame, (f) => {
-      const found = new Map<string, Json>()
-      for (const { name, slot } of query.vars) {
-        const value = f[slot] as Value | undefined
-        if (value !== undefined) found.set(name, toJson(value))
+    return guarded(() => {
+      let code = this.#queries.get(query)
+      if (!code) {
+        code = compileQuery(query, this.#compiled, this.#program)
+        keep(this.#queries, query, code)
       }
-      results.push(found)
-      return results.length >= limit
+      const run = this.#run(options, undefined)
+      const found: Bindings[] = []
+      code(this.#context(run, input), (solution) => {
+        const entries = [...solution].map(([name, value]) => [name, resultJson(value, this.#maxResultSize)] as const)
+        found.push(Object.fromEntries(entries))
+        if (found.length > this.#maxResultSize) run.exhausted()
+        return false
+      })
+      this.#raise(run)
+      return found
     })
-    if (this.#options.strictBuiltinErrors && run.builtinError) throw new RegoError([run.builtinError])
-    return results
+  }
+
+  /**
+   * The value, and which rules fired or failed on the way, with file and line. Slower than `evaluate`: nothing is skipped.
+   *
+   * @throws RegoError as {@link evaluate}
+   */
+  explain(reference: string, input?: unknown, options?: EvaluateOptions): Explanation {
+    const tracer = new RuleTracer()
+    const value = this.trace(reference, input, options, tracer)
+    return { value, rules: ruleReports(tracer, this.#compiled, this.#maxResultSize) }
+  }
+
+  /** Evaluates and tells a tracer each step. */
+  trace(reference: string, input: unknown, options: EvaluateOptions | undefined, tracer: Tracer): Json | undefined {
+    return guarded(() => {
+      const { data, tree, builtins } = this.#compiled
+      this.#traced ??= new Program(data, tree, builtins, true, undefined)
+      const term = compileTerm(reference, this.#compiled, this.#traced)
+      const run = this.#run(options, tracer)
+      return this.#result(term(this.#context(run, input)), run)
+    })
+  }
+
+  /** The modules' rules and statements, for tools such as coverage. */
+  get compiled(): Compiled {
+    return this.#compiled
+  }
+
+  get #maxResultSize(): number {
+    return this.#options.maxResultSize ?? MAX_RESULT_SIZE
+  }
+
+  #run(options: EvaluateOptions | undefined, tracer: Tracer | undefined): Run {
+    return new Run(this.#options.maxSteps ?? MAX_STEPS, options, tracer)
+  }
+
+  #context(run: Run, input: unknown): Context {
+    return new Context(run, input as Value | undefined, this.#compiled.data, undefined, undefined)
+  }
+
+  #result(value: Value | undefined, run: Run): Json | undefined {
+    this.#raise(run)
+    return value === undefined ? undefined : resultJson(value, this.#maxResultSize)
+  }
+
+  #raise({ builtinError }: Run): void {
+    if (this.#options.strictBuiltinErrors && builtinError) throw new RegoError([builtinError])
   }
 }
 
-interface CompiledQuery {
-  readonly vars: readonly { readonly name: string; readonly slot: number }[]
-  readonly slots: () => number
-  readonly step: (c: Context, f: Frame, found: (f: Frame) => boolean) => void
+function keep<V>(cache: Map<string, V>, key: string, value: V): void {
+  if (cache.size >= MAX_QUERIES) cache.clear()
+  cache.set(key, value)
 }
 
-function compileQuery(text: string, program: Program): CompiledQuery {
-  const errors: Diagnostic[] = []
-  const query = resolveQuery(
-    parseQuery(text.startsWith('$result = ') ? text.slice('$result = '.length) : text),
-    (name) => program.builtins.has(name),
-    (error) => errors.push(error),
-  )
-  throwAny(errors)
-  let found: (f: Frame) => boolean = () => true
-  const last: Step = (_, f) => found(f)
-  const arity = (call: CallNode) => program.arity(call)
-  const { vars } = query
-  let body = query.body
-  let extra: { name: string; slot: number }[] = []
-  if (text.startsWith('$result = ')) {
-    const [only, ...more] = body
-    if (only?.s !== 'term' || more.length > 0) {
-      throw RegoError.at('eval_input_error', 'evaluate takes one reference such as data.app.allow', NOWHERE)
-    }
-    const local = query.fresh(only.at)
-    body = [{ s: 'unify', left: { n: 'local', local, at: only.at }, right: only.node, with: only.with, at: only.at }]
-    extra = [{ name: '$result', slot: local.slot }]
-  }
-  const ordered = orderBody(body, new Set(), arity)
-  const unsafe = unsafeErrors(ordered.unsafe)
-  throwAny(unsafe)
-  const step = emitBody(ordered.body, new Env(program, query.fresh, new Set(), -1), () => last)
-  return {
-    vars: [...vars, ...extra],
-    slots: () => query.rule.slots,
-    step: (c, f, each) => {
-      found = each
-      step(c, f)
-    },
-  }
-}
-
-function parseAll(sources: readonly ModuleSource[]): Module[] {
-  const errors: Diagnostic[] = []
-  const modules: Module[] = []
-  for (const { path, source } of sources) {
-    try {
-      modules.push(parseModule(source, path))
-    } catch (error) {
-      if (!(error instanceof RegoError)) throw error
-      errors.push(...error.errors)
-    }
-  }
-  throwAny(errors)
-  return modules
-}
-
-function throwAny(errors: readonly Diagnostic[]): void {
-  const [first, ...rest] = errors
-  if (first) throw new RegoError([first, ...rest])
-}
-
-function allBuiltins(): ReadonlyMap<string, Builtin> {
-  return new Map([...library, ...evaluatorBuiltins])
-}
-
-function arityOf(
-  rules: readonly RuleNode[],
-  builtins: ReadonlyMap<string, Builtin>,
-): (call: CallNode) => number | undefined {
-  const functions = new Map(
-    rules.filter((rule) => rule.args).map((rule) => [`data.${rule.path.join('.')}`, rule.args?.length]),
-  )
-  return (call) => (call.path ? functions.get(call.name) : builtins.get(call.name)?.args.length)
-}
-
-/** Nothing but `RegoError` leaves an evaluation. */
-function guarded<R>(evaluate: () => R): R {
+/** Nothing but `RegoError` leaves this package. */
+function guarded<R>(work: () => R): R {
   try {
-    return evaluate()
+    return work()
   } catch (error) {
     if (error instanceof RegoError) throw error
     if (error instanceof RangeError) {
-      throw RegoError.at('eval_limit_error', 'evaluation nested too deeply or made a value that is too large', NOWHERE)
+      throw RegoError.at('eval_limit_error', 'nested too deeply, or a value is too large', NOWHERE)
     }
     throw RegoError.at('eval_internal_error', error instanceof Error ? error.message : String(error), NOWHERE)
   }
 }
 
-/** The value of a ground Rego term, such as an input written with sets. */
+/** The value of a ground Rego term, which may hold sets and keys of any type. */
 export function termValue(text: string): Value | undefined {
-  const program = new Program(new RegoObject(), RuleTree.of([], []), allBuiltins(), false, undefined)
-  const query = compileQuery(`$result = ${text}`, program)
-  const run = new Run({
-    maxSteps: MAX_STEPS,
-    nowNs: 0n,
-    randomBytes: () => new Uint8Array(),
-    tracer: undefined,
-    print: undefined,
-  })
-  let value: Value | undefined
-  query.step(new Context(run, undefined, program.data, undefined, undefined), new Array(query.slots()), (f) => {
-    value = f[query.vars.at(-1)?.slot ?? 0] as Value
-    return true
-  })
-  return value
+  const compiled = compileModules([], {}, () => true)
+  const program = new Program(compiled.data, compiled.tree, compiled.builtins, false, undefined)
+  const run = new Run(MAX_STEPS, undefined, undefined)
+  return compileTerm(text, compiled, program)(new Context(run, undefined, compiled.data, undefined, undefined))
 }

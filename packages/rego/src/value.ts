@@ -376,14 +376,14 @@ export function lookup(value: Value, key: Value): Value | undefined {
  * The value as JSON. Sets become arrays in Rego's order; keys that are no strings become their JSON text; a number beyond a
  * double stays `bigint` or {@link Decimal}, but a quotient such as 1/3 becomes the nearest double (give `{ bigNumbers: 'text' }` to have these as strings).
  */
-export function toJson(value: Value, options?: { readonly bigNumbers?: 'exact' | 'text' }): Json {
+export function toJson(value: Value, options?: JsonOptions): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'number') return value === 0 ? 0 : value
   if (value instanceof Decimal && value.approximate) return toDouble(value)
   if (typeof value === 'bigint' || value instanceof Decimal)
     return options?.bigNumbers === 'text' ? value.toString() : value
   if (Array.isArray(value)) return value.map((element: Value) => toJson(element, options))
-  if (value instanceof RegoSet) return value.sorted().map((element) => toJson(element, options))
+  if (value instanceof RegoSet) return setToJson(value, options)
   const object: { [key: string]: Json } = {}
   for (const [key, element] of objectEntries(value as ObjectValue)) {
     const name = typeof key === 'string' ? key : toJsonText(key)
@@ -396,6 +396,20 @@ export function toJson(value: Value, options?: { readonly bigNumbers?: 'exact' |
     })
   }
   return object
+}
+
+/**
+ * A set's elements in order. Sets inside it have become arrays, so they stand where these arrays do, as in the results of
+ * OPA's conformance suite.
+ */
+function setToJson(set: RegoSet, options: JsonOptions | undefined): Json[] {
+  const sorted = set.sorted()
+  const elements = sorted.map((element) => toJson(element, options))
+  return sorted.some((element) => element instanceof RegoSet) ? elements.sort(compare) : elements
+}
+
+interface JsonOptions {
+  readonly bigNumbers?: 'exact' | 'text'
 }
 
 /** JSON text with every number exact, keys in Rego's order and no spaces: what `json.marshal` gives. */
@@ -419,7 +433,8 @@ export function fromJson(json: unknown): Value | undefined {
     case 'bigint':
       return json
     case 'number':
-      return Number.isFinite(json) ? (parseNumber(String(json)) ?? undefined) : undefined
+      if (Number.isSafeInteger(json) || (Number.isFinite(json) && !Number.isInteger(json))) return json
+      return Number.isFinite(json) ? parseNumber(String(json)) : undefined
     case 'object':
       break
     default:

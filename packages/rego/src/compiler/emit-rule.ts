@@ -22,7 +22,7 @@ const MULTIPLE_FUNCTION = 'functions must not produce multiple outputs for same 
 
 /** A rule that has one value. */
 export function emitComplete(rule: RuleNode, program: Program): RunRule {
-  const clauses = rule.clauses.map((clause, at) => emitClause(rule, clause, at, program.env(rule), MULTIPLE))
+  const clauses = rule.clauses.map((clause) => emitClause(rule, clause, program.env(rule), MULTIPLE))
   const [only] = clauses
   const slots = rule.slots()
   if (clauses.length === 1 && only) {
@@ -44,9 +44,9 @@ function firstOf(clauses: readonly Step[], c: Context, f: Frame): Value | undefi
   return undefined
 }
 
-function emitClause(rule: RuleNode, clause: Clause, index: number, env: Env, conflict: string): Step {
+function emitClause(rule: RuleNode, clause: Clause, env: Env, conflict: string): Step {
   return emitBody(clause.body, env, (inner) =>
-    emitBound([clause.value], inner, ([value], last) => {
+    emitBound([clause.value], inner, ([value]) => {
       const traced = env.program.tracing
       const id = rule.id
       if (!value) return () => false
@@ -57,11 +57,10 @@ function emitClause(rule: RuleNode, clause: Clause, index: number, env: Env, con
           return true
         }
       }
-      void last
       return (c, f) => {
         const found = value(c, f)
         if (found === undefined) return false
-        c.run.tracer?.fired(id, index, found)
+        c.run.tracer?.fired(id, found)
         const before = f[0] as Value | undefined
         if (before === undefined) f[0] = found
         else if (before !== found && !equal(before, found)) throw RegoError.at('eval_conflict_error', conflict, rule.at)
@@ -83,8 +82,8 @@ export function emitFunction(rule: RuleNode, program: Program): RunFunction {
     return [[parameter, { n: 'local', local, at: parameter.at }]]
   })
   const bound = env.binding(...args)
-  const clauses = rule.clauses.map((clause, at) =>
-    emitUnify(pairs, bound, (inner) => emitClause(rule, clause, at, inner, MULTIPLE_FUNCTION)),
+  const clauses = rule.clauses.map((clause) =>
+    emitUnify(pairs, bound, (inner) => emitClause(rule, clause, inner, MULTIPLE_FUNCTION)),
   )
   const slots = rule.slots()
   const [only] = clauses
@@ -111,7 +110,7 @@ export function emitSetRule(rule: RuleNode, program: Program): RunPartial<RegoSe
     emitBound([key], inner, ([value]) => (c, f) => {
       const element = value?.(c, f)
       if (element === undefined) return false
-      c.run.tracer?.fired(rule.id, 0, element)
+      c.run.tracer?.fired(rule.id, element)
       ;(f[0] as RegoSet).add(element)
       return false
     }),
@@ -174,7 +173,7 @@ function emitInsert(rule: RuleNode, path: readonly Node[], env: Env): Step {
       values.push(value)
     }
     const value = values.pop() as Value
-    c.run.tracer?.fired(rule.id, 0, value)
+    c.run.tracer?.fired(rule.id, value)
     const into = f[0] as unknown as PartialObject
     const fits = rule.key ? into.add(values, value) : into.set(values, value)
     if (!fits) throw RegoError.at('eval_conflict_error', 'object keys must be unique', rule.at)

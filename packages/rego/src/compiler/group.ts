@@ -189,7 +189,7 @@ class SetGroup extends Group {
   }
 
   override member(c: Context, key: Value): Value | undefined {
-    if (this.hasValue(c) || c.targets !== undefined || this.program.tracing) return super.member(c, key)
+    if (this.hasValue(c) || c.isReplaced(this.path)) return super.member(c, key)
     if (this.#epochOfKeys !== c.epoch) {
       this.#keys.clear()
       this.#epochOfKeys = c.epoch
@@ -230,7 +230,7 @@ class ObjectGroup extends Group {
 
   override member(c: Context, key: Value): Value | undefined {
     const { program, tree } = this
-    if (this.hasValue(c) || c.targets !== undefined || program.tracing) return super.member(c, key)
+    if (this.hasValue(c) || c.isReplaced(this.path)) return super.member(c, key)
     if (this.#epochOfKeys !== c.epoch) {
       this.#keys.clear()
       this.#epochOfKeys = c.epoch

@@ -13,16 +13,22 @@ export interface QueryNode {
   readonly fresh: RuleNode['fresh']
 }
 
+/** A module to resolve, and what it needs from around it. */
+export interface ModuleToResolve {
+  readonly module: Module
+  readonly index: number
+  /** The modules of the same package, itself included. */
+  readonly siblings: readonly Module[]
+  /** The value of `rego.metadata.rule()` or `.chain()` in a rule. */
+  readonly metadata: (rule: Rule, name: string) => Value | undefined
+  readonly nextId: () => number
+  readonly isBuiltin: (name: string) => boolean
+  readonly report: (error: Diagnostic) => void
+}
+
 /** Resolves the names of a module's rules. */
-export function resolveModule(
-  module: Module,
-  index: number,
-  siblings: readonly Module[],
-  metadata: (rule: Rule, name: string) => Value | undefined,
-  nextId: () => number,
-  isBuiltin: (name: string) => boolean,
-  report: (error: Diagnostic) => void,
-): RuleNode[] {
+export function resolveModule(source: ModuleToResolve): RuleNode[] {
+  const { module, index, siblings, metadata, nextId, isBuiltin, report } = source
   const names = moduleNames(module, siblings)
   return module.rules.flatMap((rule) => {
     const own: Names = { global: names, isBuiltin, metadata: (name) => metadata(rule, name) }

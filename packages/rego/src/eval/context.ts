@@ -1,6 +1,7 @@
 import type { BuiltinContext } from '../builtins-api.js'
-import { type Diagnostic, type Location, RegoError } from '../errors.js'
+import { type Diagnostic, type Location, NOWHERE, RegoError } from '../errors.js'
 import { equal, isObject, objectEntries, objectGet, RegoObject, type Value } from '../value.js'
+import type { Tracer } from './tracer.js'
 
 /** What stands in for a function inside a `with`. */
 export type Mock = (c: Context, args: readonly Value[]) => Value | undefined
@@ -30,44 +31,46 @@ export class Context {
   }
 }
 
-/** What happened, for `explain` and coverage. */
-export interface Tracer {
-  entered(rule: number): void
-  /** A rule's body held, with this value. */
-  fired(rule: number, clause: number, value: Value): void
-  /** A statement was reached. */
-  reached(rule: number, at: Location): void
-  /** A statement held. */
-  held(rule: number, at: Location): void
-}
-
 export interface RunOptions {
-  readonly maxSteps: number
-  readonly nowNs: bigint
-  readonly randomBytes: (length: number) => Uint8Array
-  readonly tracer: Tracer | undefined
-  readonly print: ((text: string, at: Location) => void) | undefined
+  readonly nowNs?: bigint | number
+  readonly randomBytes?: (length: number) => Uint8Array
+  readonly print?: (text: string, at: Location) => void
 }
 
 /** One evaluation, through all its contexts: time, limits, and the errors that built-ins made. */
 export class Run implements BuiltinContext {
   fuel: number
-  readonly nowNs: bigint
-  readonly cache = new Map<string, unknown>()
-  readonly randomBytes: (length: number) => Uint8Array
-  readonly tracer: Tracer | undefined
-  readonly print: RunOptions['print']
   /** The first error of a built-in; raised at the end when errors are strict. */
   builtinError: Diagnostic | undefined
   readonly #maxSteps: number
+  readonly #options: RunOptions | undefined
+  readonly tracer: Tracer | undefined
+  #nowNs: bigint | undefined
+  #cache: Map<string, unknown> | undefined
 
-  constructor(options: RunOptions) {
-    this.fuel = options.maxSteps
-    this.#maxSteps = options.maxSteps
-    this.nowNs = options.nowNs
-    this.randomBytes = options.randomBytes
-    this.tracer = options.tracer
-    this.print = options.print
+  constructor(maxSteps: number, options: RunOptions | undefined, tracer: Tracer | undefined) {
+    this.fuel = maxSteps
+    this.#maxSteps = maxSteps
+    this.#options = options
+    this.tracer = tracer
+  }
+
+  get nowNs(): bigint {
+    this.#nowNs ??= BigInt(this.#options?.nowNs ?? BigInt(Date.now()) * 1_000_000n)
+    return this.#nowNs
+  }
+
+  get cache(): Map<string, unknown> {
+    this.#cache ??= new Map()
+    return this.#cache
+  }
+
+  get print(): RunOptions['print'] {
+    return this.#options?.print
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return this.#options?.randomBytes?.(length) ?? globalThis.crypto.getRandomValues(new Uint8Array(length))
   }
 
   charge(steps: number): void {
@@ -77,7 +80,7 @@ export class Run implements BuiltinContext {
 
   exhausted(): never {
     const message = `evaluation stopped after ${this.#maxSteps} steps: the policy does too much work for one decision`
-    throw RegoError.at('eval_limit_error', message, { file: '', line: 1, column: 1 })
+    throw RegoError.at('eval_limit_error', message, NOWHERE)
   }
 }
 

@@ -1,17 +1,23 @@
 import { type Logger, pino } from 'pino'
 import { installAdminAuthentication } from './authority/admin-tokens/authenticate.js'
+import { adminTokenRoutes } from './authority/admin-tokens/routes.js'
 import { applicationRoutes } from './authority/applications/routes.js'
+import { auditRoutes } from './authority/audit/routes.js'
 import { grantRoutes } from './authority/grants/routes.js'
 import { IssuerKeys } from './authority/issuer-keys/issuer-keys.js'
+import { overviewRoutes } from './authority/overview/routes.js'
 import { resourceRoutes } from './authority/resources/routes.js'
 import { SessionAnchors } from './authority/session-anchors.js'
 import { sessionRoutes } from './authority/sessions/routes.js'
+import { settingsRoutes } from './authority/settings/routes.js'
 import { Snapshots } from './authority/snapshot.js'
 import { subjectIssuerRoutes } from './authority/subject-issuers/routes.js'
 import { zoneRoutes } from './authority/zones/routes.js'
 import { openPostgresBus } from './bus/bus.js'
 import { challengeRoutes } from './challenge/routes.js'
+import { Sweeper } from './challenge/sweep/sweeper.js'
 import { challengeWaitRoutes } from './challenge/wait/routes.js'
+import { WebhookWorker } from './challenge/webhook/worker.js'
 import { CommitQueue } from './commit/queue.js'
 import type { Config } from './config.js'
 import { Exchange } from './exchange/exchange.js'
@@ -19,6 +25,9 @@ import { exchangeRoutes } from './exchange/routes.js'
 import { createApp } from './http/app.js'
 import { createMetrics } from './http/metrics.js'
 import { createSigningKey } from './mandate/keys.js'
+import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
+import { policyRoutes } from './policy/policies/routes.js'
+import { policySetRoutes } from './policy/policy-sets/routes.js'
 import { DatabaseClock } from './store/clock.js'
 import { type Connection, openDatabase } from './store/database.js'
 import { startEmbedded } from './store/embedded/start-embedded.js'
@@ -113,10 +122,27 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       await app.register(grantRoutes(admin))
       await app.register(sessionRoutes(admin))
       await app.register(challengeRoutes(admin))
+      await app.register(policyRoutes(admin))
+      await app.register(policySetRoutes(admin))
+      await app.register(adminTokenRoutes(admin))
+      await app.register(settingsRoutes({ ...admin, allowPrivateAddresses }))
+      await app.register(signingKeyRoutes(admin))
+      await app.register(overviewRoutes(admin))
+      await app.register(auditRoutes(admin))
     }
     if (config.roles.has('sts')) {
       await app.register(exchangeRoutes(exchange))
       await app.register(challengeWaitRoutes({ db, bus }))
+      await app.register(
+        mandateRoutes({ db, clock, snapshots, baseUrl, onStranger: (stranger) => exchange.recordStranger(stranger) }),
+      )
+    }
+
+    const webhooks = new WebhookWorker({ db, sealer, snapshots, log, allowPrivateAddresses })
+    const sweeper = new Sweeper({ db, log })
+    for (const worker of [webhooks, sweeper]) {
+      worker.start()
+      undo.push(() => worker.stop())
     }
 
     const timers = [

@@ -50,6 +50,16 @@ export class SessionAnchors {
     return this.#byId.get(id) ?? (await this.#read({ zone: zoneId, id })).session
   }
 
+  /** The session with this id if it may be used now; before it is given up it is read again. */
+  async live(zoneId: string, id: string, now: number): Promise<Session | undefined> {
+    let session = await this.byId(zoneId, id)
+    if (session !== undefined && session.status !== 'active') {
+      this.forget(id)
+      session = await this.byId(zoneId, id)
+    }
+    return session?.status === 'active' && session.expiresAt > now ? session : undefined
+  }
+
   /**
    * The session that a token or an application opened, as last seen, and the instant before which tokens of this
    * subject are refused: it counts for a subject without a session too.
@@ -58,7 +68,9 @@ export class SessionAnchors {
     const hash = `\\x${keyHash.toString('hex')}`
     const id = this.#idByKey.get(`${zoneId} ${hash}`)
     const held = id === undefined ? undefined : this.#byId.get(id)
-    return held === undefined ? this.#read({ zone: zoneId, hash, subject_key: subjectKey }) : { session: held, notBefore: held.notBefore }
+    return held === undefined
+      ? this.#read({ zone: zoneId, hash, subject_key: subjectKey })
+      : { session: held, notBefore: held.notBefore }
   }
 
   /** Forgets what is held of a session, so that it is read again. */

@@ -10,7 +10,7 @@ import type { Answer, Plan } from './plan.js'
 import { planRefusal, planRequest } from './plan-request.js'
 import { Refusal } from './refusal.js'
 import type { TokenRequest } from './request.js'
-import { Strangers } from './strangers.js'
+import { type Stranger, Strangers } from './strangers.js'
 
 // How often an outcome that went stale is computed anew before the caller is asked to come back.
 const MOST_ATTEMPTS = 4
@@ -45,6 +45,12 @@ export class Exchange {
       if (attempts >= MOST_ATTEMPTS) throw busy('what this request rests on keeps changing; try again', 1)
       snapshot = await this.deps.snapshots.current(request.zoneId)
     }
+  }
+
+  /** Records that somebody could not be authenticated, or counts it when there are many. */
+  async recordStranger(stranger: Stranger): Promise<void> {
+    const event = this.#strangers.failure(stranger)
+    if (event !== undefined) await this.#recordAlone(event)
   }
 
   /** Records what was only counted; all of it when the service stops. */
@@ -96,15 +102,7 @@ export class Exchange {
     // The secret that was wrong a moment ago is right now: the answer for that is to come back.
     if (caller.kind !== 'failed') return busy('the application has just changed; try again', 1)
     const { zoneId } = snapshot
-    const event = this.#strangers.failure({
-      zoneId,
-      ip: origin.ip,
-      reason: caller.reason,
-      endpoint: 'token',
-      requestId: origin.requestId,
-      now,
-    })
-    if (event !== undefined) await this.#recordAlone(event)
+    await this.recordStranger({ ...origin, zoneId, reason: caller.reason, endpoint: 'token', now })
     return new OAuthError(caller.error, caller.message)
   }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { TOKEN_TYPES } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
-import type { CommitItem } from '../commit/item.js'
+import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
+import type { CommitItem, NewChallenge } from '../commit/item.js'
 import type { MandateClaims } from '../mandate/claims.js'
 import { mintMandate } from '../mandate/mint.js'
 import { newId } from '../store/ids.js'
@@ -217,11 +218,32 @@ function pauseFor(
 ): Promise<Pause> {
   const { deps, attempt, parties, binding } = it
   const create = (chain: Parameters<typeof createPause>[4]): Pause =>
-    createPause(attempt, parties, binding, demand, chain, () => null)
+    createPause(attempt, parties, binding, demand, chain, (challenge, expiresAt) =>
+      webhookPayload(deps, attempt, challenge, expiresAt),
+    )
   if (presented?.kind === 'superseded') return joinSuccessor(deps, attempt, binding)
   if (presented?.kind === 'resolved') return Promise.resolve(create(presented.chain))
   // The first time nobody has asked before, most likely; if somebody has, the commit says so.
   return again ? joinPause(deps, attempt, binding).then((joined) => joined ?? create([])) : Promise.resolve(create([]))
+}
+
+// Written with the challenge, in the same transaction: a zone with a webhook hears of every one.
+function webhookPayload(
+  deps: ExchangeDeps,
+  attempt: Attempt,
+  challenge: NewChallenge,
+  expiresAt: number,
+): string | null {
+  const { snapshot, application, now } = attempt
+  if (snapshot.settings.webhook === undefined) return null
+  const { zoneId } = snapshot
+  return challengeWebhookPayload(challenge, {
+    zoneId,
+    applicationName: application.name,
+    baseUrl: deps.baseUrl,
+    now,
+    expiresAt,
+  })
 }
 
 function standing(attempt: Attempt, parties: Parties): Omit<CommitItem, 'event'> {

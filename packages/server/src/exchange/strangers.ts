@@ -5,6 +5,16 @@ const MINUTE_MS = 60_000
 const RECORDED_EACH = 10
 const MOST_SOURCES = 10_000
 
+/** A caller that could not be authenticated. `now` in milliseconds. */
+export interface Stranger {
+  readonly zoneId: string
+  readonly ip: string
+  readonly reason: string
+  readonly endpoint: string
+  readonly requestId: string
+  readonly now: number
+}
+
 interface Tally {
   readonly zoneId: string
   readonly source: string
@@ -19,15 +29,8 @@ export class Strangers {
   #minute = 0
   #tallies = new Map<string, Tally>()
 
-  /** What to record of a failure: the event, or nothing because it was only counted. `now` in milliseconds. */
-  failure(failure: {
-    readonly zoneId: string
-    readonly ip: string
-    readonly reason: string
-    readonly endpoint: string
-    readonly requestId: string
-    readonly now: number
-  }): LedgerEvent | undefined {
+  /** What to record of a failure: the event, or nothing because it was only counted. */
+  failure(failure: Stranger): LedgerEvent | undefined {
     const source = this.#tallies.size < MOST_SOURCES ? sourceOf(failure.ip) : 'other'
     const key = `${failure.zoneId} ${source}`
     const tally = this.#tallies.get(key) ?? { zoneId: failure.zoneId, source, count: 0 }

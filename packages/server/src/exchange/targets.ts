@@ -1,4 +1,5 @@
-import { type Identity, sameIdentity } from '@countersign/protocol'
+import type { Identity } from '@countersign/protocol'
+import { coveringGrant } from '../authority/covering-grant.js'
 import type { Application, Grant, Resource, ZoneSnapshot } from '../authority/snapshot.js'
 import { Refusal } from './refusal.js'
 
@@ -38,33 +39,14 @@ export function resolveTargets(from: {
     if (scopes.length === 0 && resource.scopes.length > 0) {
       throw new Refusal('invalid_scope', 'scope_missing', 'name at least one scope of each resource')
     }
-    return { resource, scopes, grant: coveringGrant(from, resource, scopes) }
+    const { application, subject, now } = from
+    const asked = { applicationId: application.id, subject, resourceId: resource.id, scopes, now }
+    const grant = coveringGrant(from.snapshot, asked)
+    if (grant === undefined) {
+      throw new Refusal('access_denied', 'no_grant', 'no grant lets this application ask for these scopes', {
+        outcome: 'denied',
+      })
+    }
+    return { resource, scopes, grant }
   })
-}
-
-function coveringGrant(
-  from: { snapshot: ZoneSnapshot; application: Application; subject: Identity; now: number },
-  resource: Resource,
-  scopes: readonly string[],
-): Grant {
-  const grants = from.snapshot.grants.get(from.application.id) ?? []
-  const covering = grants.filter(
-    (grant) =>
-      grant.resourceId === resource.id &&
-      (grant.expiresAt === null || grant.expiresAt > from.now) &&
-      (grant.subject === null || sameIdentity(grant.subject, from.subject)) &&
-      // A label names agents registered with it; nobody else has labels that count.
-      grant.label === null &&
-      scopes.every((scope) => grant.scopes.includes(scope)),
-  )
-  // Of several the one that lasts longest, so that a grant about to end does not shorten what another allows.
-  const [longest] = covering.sort(
-    (a, b) => (b.expiresAt ?? Number.POSITIVE_INFINITY) - (a.expiresAt ?? Number.POSITIVE_INFINITY),
-  )
-  if (longest === undefined) {
-    throw new Refusal('access_denied', 'no_grant', 'no grant lets this application ask for these scopes', {
-      outcome: 'denied',
-    })
-  }
-  return longest
 }

@@ -1,1 +1,10 @@
-export {}
+'use client'
+
+export { Can, type CanProps, type Slot } from './can.js'
+export type { Denied, Granted, Pending, PermissionState, StepUp, Unavailable } from './permission-state.js'
+export type { DecisionSource } from './permission-store.js'
+export { CountersignProvider, type CountersignProviderProps, useRevalidate } from './provider.js'
+export type { ChallengeSource, SteppedCall, StepUpProgress } from './step-up-run.js'
+export { type PermissionExtra, type PermissionQuery, useCan, usePermission, usePermissions } from './use-permissions.js'
+export { type StepUpControl, type StepUpState, useStepUp } from './use-step-up.js'
+export type { WakeSource } from './visibility.js'

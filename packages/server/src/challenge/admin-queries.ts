@@ -15,7 +15,8 @@ export interface ListedChallenge extends StoredChallenge {
 export interface ChallengeFilter {
   readonly state?: ChallengeState | undefined
   readonly type?: ChallengeType | undefined
-  readonly principalId?: string | undefined
+  /** The id of an identity, whatever its kind and issuer, or a whole identity key. */
+  readonly principal?: string | undefined
   readonly after: string | null
   readonly limit: number
 }
@@ -25,7 +26,7 @@ export async function listChallenges(db: Db, zoneId: string, filter: ChallengeFi
   const conditions = [sql<boolean>`c.zone_id = ${zoneId}`]
   if (filter.state !== undefined) conditions.push(sql`${STATE} = ${filter.state}`)
   if (filter.type !== undefined) conditions.push(sql`c.challenge_type = ${filter.type}`)
-  if (filter.principalId !== undefined) conditions.push(sql`c.principal_id = ${filter.principalId}`)
+  if (filter.principal !== undefined) conditions.push(isPrincipal(filter.principal))
   if (filter.after !== null) conditions.push(sql`c.id < ${filter.after}`)
   return selectListed(db, zoneId, sql`${sql.join(conditions, sql` AND `)} ORDER BY c.id DESC LIMIT ${filter.limit}`)
 }
@@ -33,6 +34,12 @@ export async function listChallenges(db: Db, zoneId: string, filter: ChallengeFi
 /** One challenge as an administrator sees it. */
 export async function getChallenge(db: Db, zoneId: string, id: string): Promise<ListedChallenge | undefined> {
   return (await selectListed(db, zoneId, sql`c.zone_id = ${zoneId} AND c.id = ${id}`))[0]
+}
+
+// The key of an identity is the JSON of [kind, issuer, id], so its end is the id; a quote within one is escaped.
+function isPrincipal(principal: string): RawBuilder<boolean> {
+  const end = `,${JSON.stringify(principal)}]`
+  return sql<boolean>`(c.principal_id = ${principal} OR right(c.principal_id, ${[...end].length}) = ${end})`
 }
 
 async function selectListed(db: Db, zoneId: string, where: RawBuilder<unknown>): Promise<ListedChallenge[]> {

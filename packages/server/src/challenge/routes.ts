@@ -68,7 +68,13 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
               ...pageQuery,
               state: Type.Optional(Type.Enum([...CHALLENGE_STATES])),
               type: Type.Optional(Type.Enum([...CHALLENGE_TYPES])),
-              principal: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),
+              principal: Type.Optional(
+                Type.String({
+                  minLength: 1,
+                  maxLength: 4096,
+                  description: 'Of whom: the id of the subject, or its whole key.',
+                }),
+              ),
             },
             { additionalProperties: false },
           ),
@@ -80,7 +86,7 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
         const rows = await listChallenges(deps.db, params.zone_id, {
           state: query.state,
           type: query.type,
-          principalId: query.principal,
+          principal: query.principal,
           after: page.after,
           limit: page.limit + 1,
         })

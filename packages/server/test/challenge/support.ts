@@ -11,6 +11,7 @@ import { hashSecret, newSecret } from '../../src/challenge/secrets.js'
 import type { WaitLimits } from '../../src/challenge/wait/room.js'
 import { challengeWaitRoutes } from '../../src/challenge/wait/routes.js'
 import { type App, createApp } from '../../src/http/app.js'
+import { installCors } from '../../src/http/cors.js'
 import { createMetrics } from '../../src/http/metrics.js'
 import { DatabaseClock } from '../../src/store/clock.js'
 import { type Db, openDatabase } from '../../src/store/database.js'
@@ -105,6 +106,7 @@ export class ChallengeWorld {
     const clock = new DatabaseClock()
     await clock.sync(db as never)
     const adminTokenHash = createHash('sha256').update(BOOTSTRAP).digest()
+    installCors(app, async (origin) => origin.endsWith('.registered.example'))
     installAdminAuthentication(app as never, { db, clock, adminTokenHash })
     await app.register(challengeRoutes({ db, sealer: createSealer(Buffer.alloc(32, 1)) }))
     await app.register(challengeWaitRoutes(limits === undefined ? { db, bus } : { db, bus, limits }))
@@ -277,12 +279,20 @@ export interface Answer {
 /** One request over HTTP. */
 export async function call(
   url: string,
-  options: { bearer?: string | undefined; method?: string; body?: unknown; signal?: AbortSignal; key?: string } = {},
+  options: {
+    bearer?: string | undefined
+    method?: string
+    body?: unknown
+    signal?: AbortSignal
+    key?: string
+    origin?: string
+  } = {},
 ): Promise<Answer> {
   const headers: Record<string, string> = {}
   if (options.bearer !== undefined) headers.authorization = `Bearer ${options.bearer}`
   if (options.body !== undefined) headers['content-type'] = 'application/json'
   if (options.key !== undefined) headers['idempotency-key'] = options.key
+  if (options.origin !== undefined) headers.origin = options.origin
   const began = performance.now()
   const response = await fetch(url, {
     method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),

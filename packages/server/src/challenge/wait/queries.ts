@@ -45,3 +45,15 @@ interface StandingRow {
   consumed_at: number | null
   now: number
 }
+
+/** The origins whose pages may call for an application. */
+export async function readOrigins(db: Db, zoneId: string, applicationId: string): Promise<readonly string[]> {
+  const application = await db
+    .selectFrom('applications')
+    .select('origins')
+    .where('zone_id', '=', zoneId)
+    .where('id', '=', applicationId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return application?.origins ?? []
+}

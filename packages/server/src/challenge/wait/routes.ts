@@ -3,12 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Bus } from '../../bus/bus.js'
 import type { App } from '../../http/app.js'
+import { narrowCors } from '../../http/cors.js'
 import { answerOAuthError, OAuthError } from '../../http/oauth-error.js'
 import type { Db } from '../../store/database.js'
 import { isId } from '../../store/ids.js'
 import { readChallenge } from '../queries.js'
 import { cancelChallenge } from '../reject.js'
 import { secretMatches } from '../secrets.js'
+import { readOrigins } from './queries.js'
 import { type Awaited, type WaitLimits, WaitRoom } from './room.js'
 
 export interface ChallengeWaitDeps {
@@ -41,6 +43,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
     app.get(
       PATH,
       {
+        config: { cors: true },
         schema: {
           summary: 'Wait for a challenge, with one of its secrets as the bearer',
           tags: ['oauth'],
@@ -57,13 +60,14 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
       },
       async (request, reply) => {
         const ms = readWait(request.query.wait) * 1000
-        return answer(room, await authorise(deps.db, request, request.params), ms, reply)
+        return answer(room, await authorise(deps.db, request, reply, request.params), ms, reply)
       },
     )
 
     app.delete(
       PATH,
       {
+        config: { cors: true },
         schema: {
           summary: 'Cancel a challenge, with one of its secrets as the bearer',
           tags: ['oauth'],
@@ -72,7 +76,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
         },
       },
       async (request, reply) => {
-        const awaited = await authorise(deps.db, request, request.params)
+        const awaited = await authorise(deps.db, request, reply, request.params)
         await cancelChallenge(deps.db, awaited.zoneId, awaited.id)
         return answer(room, awaited, 0, reply)
       },
@@ -107,6 +111,7 @@ async function answer(room: WaitRoom, awaited: Awaited, ms: number, reply: Fasti
 async function authorise(
   db: Db,
   request: FastifyRequest,
+  reply: FastifyReply,
   params: { readonly zone_id: string; readonly id: string },
 ): Promise<Awaited> {
   const secret = /^bearer +([A-Za-z0-9._~+/-]{1,512}=*) *$/i.exec(request.headers.authorization ?? '')?.[1]
@@ -117,7 +122,10 @@ async function authorise(
   if (!isId(zoneId)) throw noSuchChallenge()
   const { challenge } = await readChallenge(db, zoneId, id)
   if (!secretMatches(secret, challenge?.secretHashes ?? []) || challenge === undefined) throw noSuchChallenge()
-  return { zoneId, id, applicationId: challenge.applicationId }
+  const { applicationId } = challenge
+  // The secret says which application asks, so no other's pages may read the answer.
+  if (request.headers.origin !== undefined) narrowCors(request, reply, await readOrigins(db, zoneId, applicationId))
+  return { zoneId, id, applicationId }
 }
 
 function noSuchChallenge(): OAuthError {

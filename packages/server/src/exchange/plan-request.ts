@@ -57,9 +57,10 @@ async function planFor(it: Case, again: boolean): Promise<Plan> {
     throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
   }
   const { resources, scopes } = request
-  const targets = resolveTargets({ snapshot, application, subject: parties.subject, resources, scopes, now })
   const recovery = await readRecovery(deps.db, attempt, binding)
+  // Before the targets: a proof for another request is a failed proof whatever that request is for.
   const presented = await lookAtChallenge(deps, request, parties, binding, it.principalId, recovery?.challengeId)
+  const targets = resolveTargets({ snapshot, application, subject: parties.subject, resources, scopes, now })
   if (presented?.kind === 'early') return planPause(it, sameAgain(presented.challenge))
 
   const chain = presented?.kind === 'resolved' ? presented.chain : []

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { installAdminAuthentication } from './authority/admin-tokens/authenticate.js'
 import { adminTokenRoutes } from './authority/admin-tokens/routes.js'
+import { isRegisteredOrigin } from './authority/applications/queries.js'
 import { applicationRoutes } from './authority/applications/routes.js'
 import { auditRoutes } from './authority/audit/routes.js'
 import { grantRoutes } from './authority/grants/routes.js'
@@ -20,9 +21,13 @@ import { challengeWaitRoutes } from './challenge/wait/routes.js'
 import { WebhookWorker } from './challenge/webhook/worker.js'
 import { CommitQueue } from './commit/queue.js'
 import type { Config } from './config.js'
+import { authzenRoutes } from './decision/authzen.js'
+import { DecisionPoint } from './decision/decision-point.js'
+import { decisionRoutes } from './decision/routes.js'
 import { Exchange } from './exchange/exchange.js'
 import { exchangeRoutes } from './exchange/routes.js'
 import { createApp } from './http/app.js'
+import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
 import { createSigningKey } from './mandate/keys.js'
 import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
@@ -110,6 +115,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       trustProxy: config.trustProxy.length === 0 ? undefined : config.trustProxy,
       readiness: [{ name: 'database', check: async () => void (await pool.query('SELECT 1')) }],
     })
+    installCors(app, (origin, zoneId) => isRegisteredOrigin(db, origin, zoneId))
     installAdminAuthentication(app, { db, clock, adminTokenHash: config.adminTokenHash })
     const admin = { db, sealer, clock, baseUrl }
     if (config.roles.has('admin')) {
@@ -136,6 +142,12 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       await app.register(
         mandateRoutes({ db, clock, snapshots, baseUrl, onStranger: (stranger) => exchange.recordStranger(stranger) }),
       )
+    }
+
+    if (config.roles.has('pdp')) {
+      const point = new DecisionPoint({ db, clock, snapshots, sessions, commit, baseUrl })
+      await app.register(decisionRoutes(point))
+      await app.register(authzenRoutes(point, baseUrl))
     }
 
     const webhooks = new WebhookWorker({ db, sealer, snapshots, log, allowPrivateAddresses })

@@ -27,6 +27,8 @@ export interface RequestOrigin {
   readonly requestId: string
   readonly ip: string
   readonly traceId: string | undefined
+  /** Told of the application once it has been authenticated. */
+  readonly onCaller?: (application: Application) => void
 }
 
 /** One attempt at a request: the state of the world it is computed from. Times in milliseconds. */

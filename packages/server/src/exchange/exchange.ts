@@ -68,6 +68,7 @@ export class Exchange {
     const caller = await this.#authenticate(request, snapshot, now)
     if (caller.kind === 'failed') return undefined
     const { application, once } = caller
+    origin.onCaller?.(application)
     return {
       request,
       origin,

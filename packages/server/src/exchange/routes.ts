@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { narrowCors } from '../http/cors.js'
 import { formOf, registerFormParser } from '../http/form.js'
 import { answerOAuthError } from '../http/oauth-error.js'
+import { traceIdOf } from '../http/trace-id.js'
 import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
@@ -11,8 +13,9 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
     const answer = (request: FastifyRequest, reply: FastifyReply) => answerTokenRequest(exchange, request, reply)
-    app.post('/oauth/2/token', answer)
-    app.post('/zones/:zone_id/oauth/2/token', answer)
+    const config = { cors: true }
+    app.post('/oauth/2/token', { config }, answer)
+    app.post('/zones/:zone_id/oauth/2/token', { config }, answer)
   }
 }
 
@@ -28,7 +31,10 @@ async function answerTokenRequest(
     authorization,
     idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
   })
-  const answer = await exchange.run(parsed, originOf(request))
+  const answer = await exchange.run(parsed, {
+    ...originOf(request),
+    onCaller: ({ origins }) => narrowCors(request, reply, origins),
+  })
   reply.header('cache-control', 'no-store')
   if (answer.kind === 'issued') return reply.send(answer.body)
   return reply
@@ -38,12 +44,5 @@ async function answerTokenRequest(
 }
 
 function originOf(request: FastifyRequest): RequestOrigin {
-  return { requestId: request.id, ip: request.ip, traceId: traceIdOf(request.headers.traceparent) }
-}
-
-// https://www.w3.org/TR/trace-context/#traceparent-header
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
-
-function traceIdOf(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined
+  return { requestId: request.id, ip: request.ip, traceId: traceIdOf(request) }
 }

@@ -1,4 +1,4 @@
-import { RegoError } from '@countersign/rego'
+import { RegoError, type RuleReport } from '@countersign/rego'
 import type { ActivePolicySet } from '../authority/snapshot.js'
 import { type CompiledPolicySet, compiledPolicySet } from './compile.js'
 import { type ComposedRules, compose } from './composition.js'
@@ -43,4 +43,31 @@ export function evaluateCompiled(
     if (error instanceof RegoError) return failClosed('engine_error', error.message)
     throw error
   }
+}
+
+/** Which rules were looked at for a decision, whether each held, and where it stands. */
+export function explainCompiled(
+  { policy, composed }: CompiledPolicySet,
+  input: PolicyInput,
+  now: number,
+): readonly RuleReport[] {
+  const at = { nowNs: BigInt(now) * 1_000_000n }
+  try {
+    const asked = composed ? RULES : (['result'] as const)
+    return asked.flatMap((rule) => policy.explain(`${PACKAGE}.${rule}`, input, at).rules)
+  } catch (error) {
+    if (error instanceof RegoError) return []
+    throw error
+  }
+}
+
+/** The same of the active set, a line a rule: `data.countersign.authz.allow held at payments.rego:7`. */
+export function explainPolicy(set: ActivePolicySet | null, input: PolicyInput, now: number): string[] {
+  const compiled = set === null ? undefined : compiledPolicySet(set)
+  if (compiled === undefined || compiled instanceof Error) return []
+  return explainCompiled(compiled, input, now).map(({ rule, file, line, fired, failedAt }) =>
+    fired
+      ? `${rule} held at ${file}:${line}`
+      : `${rule} at ${file}:${line} did not hold${failedAt ? `: line ${failedAt.line}` : ''}`,
+  )
 }

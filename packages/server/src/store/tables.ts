@@ -32,6 +32,8 @@ export interface ZonesTable {
 export interface ZoneSettings {
   /** Told of each new challenge, signed. */
   webhook?: { url: string; secret_sealed: string } | undefined
+  /** `sampled_allows`: which share of the decisions that allow is recorded, from 0 to 1. Every other decision is. */
+  decisions?: { readonly sampled_allows?: number | undefined } | undefined
   /** Tighter assurance limits, in seconds; never looser than NIST SP 800-63B-4. */
   assurance?:
     | {

@@ -81,6 +81,7 @@ CREATE TABLE applications (
   deleted_at timestamptz,
   PRIMARY KEY (zone_id, id)
 );
+CREATE INDEX applications_id ON applications (id);
 CREATE INDEX applications_origins ON applications USING gin (origins) WHERE deleted_at IS NULL;
 
 -- Secrets stay after they expire: whoever was shown one may never approve for the application.

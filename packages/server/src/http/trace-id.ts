@@ -1,0 +1,9 @@
+import type { FastifyRequest } from 'fastify'
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** The trace that a request belongs to, if its caller says so. @see https://www.w3.org/TR/trace-context/#traceparent-header */
+export function traceIdOf(request: FastifyRequest): string | undefined {
+  const { traceparent } = request.headers
+  return typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined
+}

@@ -374,42 +374,63 @@ export function lookup(value: Value, key: Value): Value | undefined {
 
 /**
  * The value as JSON. Sets become arrays in Rego's order; keys that are no strings become their JSON text; a number beyond a
- * double stays `bigint` or {@link Decimal}, but a quotient such as 1/3 becomes the nearest double (give `{ bigNumbers: 'text' }` to have these as strings).
+ * double stays `bigint` or {@link Decimal}, but a quotient such as 1/3 becomes the nearest double.
  */
-export function toJson(value: Value, options?: JsonOptions): Json {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
-  if (typeof value === 'number') return value === 0 ? 0 : value
-  if (value instanceof Decimal && value.approximate) return toDouble(value)
-  if (typeof value === 'bigint' || value instanceof Decimal)
-    return options?.bigNumbers === 'text' ? value.toString() : value
-  if (Array.isArray(value)) return value.map((element: Value) => toJson(element, options))
-  if (value instanceof RegoSet) return setToJson(value, options)
-  const object: { [key: string]: Json } = {}
-  for (const [key, element] of objectEntries(value as ObjectValue)) {
-    const name = typeof key === 'string' ? key : toJsonText(key)
-    // Defined, not assigned: assigning to `__proto__` would change the prototype.
-    Object.defineProperty(object, name, {
-      value: toJson(element, options),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    })
+export function toJson(value: Value): Json {
+  return new JsonWriter(Number.MAX_SAFE_INTEGER).write(value) as Json
+}
+
+/** Turns values into JSON, up to a number of values in all. */
+export class JsonWriter {
+  #left: number
+
+  constructor(maxSize: number) {
+    this.#left = maxSize
   }
-  return object
-}
 
-/**
- * A set's elements in order. Sets inside it have become arrays, so they stand where these arrays do, as in the results of
- * OPA's conformance suite.
- */
-function setToJson(set: RegoSet, options: JsonOptions | undefined): Json[] {
-  const sorted = set.sorted()
-  const elements = sorted.map((element) => toJson(element, options))
-  return sorted.some((element) => element instanceof RegoSet) ? elements.sort(compare) : elements
-}
+  /** Undefined when there were too many values. */
+  write(value: Value): Json | undefined {
+    if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value
+    if (--this.#left < 0) return undefined
+    if (value instanceof RegoObject) return this.#members(value, value.sortedKeys())
+    if (Array.isArray(value)) return this.#elements(value)
+    if (value instanceof RegoSet) return this.#set(value)
+    if (value instanceof Decimal) return value.approximate ? toDouble(value) : value
+    return this.#members(value as PlainObject, sortedKeys(value as PlainObject))
+  }
 
-interface JsonOptions {
-  readonly bigNumbers?: 'exact' | 'text'
+  #elements(elements: readonly Value[]): Json[] | undefined {
+    this.#left -= elements.length
+    const array: Json[] = []
+    for (let at = 0; at < elements.length; at++) {
+      const json = this.write(elements[at] as Value)
+      if (json === undefined) return undefined
+      array.push(json)
+    }
+    return this.#left < 0 ? undefined : array
+  }
+
+  #members(object: ObjectValue, keys: readonly Value[]): Json | undefined {
+    this.#left -= keys.length
+    const json: { [key: string]: Json } = {}
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at] as Value
+      const member = this.write(objectGet(object, key) as Value)
+      if (member === undefined) return undefined
+      const name = typeof key === 'string' ? key : toJsonText(key)
+      // Assigning to `__proto__` would change the prototype.
+      if (name !== '__proto__') json[name] = member
+      else Object.defineProperty(json, name, { value: member, enumerable: true, configurable: true, writable: true })
+    }
+    return this.#left < 0 ? undefined : json
+  }
+
+  /** Sets inside a set have become arrays, so they stand where these arrays do, as in OPA's conformance suite. */
+  #set(set: RegoSet): Json[] | undefined {
+    const sorted = set.sorted()
+    const elements = this.#elements(sorted)
+    return elements && sorted.some((element) => element instanceof RegoSet) ? elements.sort(compare) : elements
+  }
 }
 
 /** JSON text with every number exact, keys in Rego's order and no spaces: what `json.marshal` gives. */

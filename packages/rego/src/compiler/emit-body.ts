@@ -1,6 +1,7 @@
 import type { Eval, Step } from '../eval/context.js'
 import { templateText } from '../eval/template.js'
 import { isArray, isObject, isSet, objectGet, RegoSet, sortedKeys, type Value } from '../value.js'
+import { emitIndexed, indexedEach } from './data-index.js'
 import { enumerate } from './emit-enumerate.js'
 import { emitTerm } from './emit-term.js'
 import { emitUnify } from './emit-unify.js'
@@ -12,7 +13,18 @@ import type { CallNode, Node, Statement } from './ir.js'
 export function emitBody(body: readonly Statement[], env: Env, last: (env: Env) => Step): Step {
   const [first, ...rest] = body
   if (!first) return last(env)
-  return emitStatement(first, env, (inner) => emitBody(rest, inner, last))
+  const then = (inner: Env): Step => emitBody(rest, inner, last)
+  const each = env.program.tracing ? undefined : indexedEach(first, rest, env)
+  if (!each) return emitStatement(first, env, then)
+  // The rest is emitted once for both ways of enumerating: both bind the same variables.
+  const after = env.binding(each.key, each.element)
+  const next = then(after)
+  return emitIndexed(
+    each,
+    env,
+    next,
+    emitStatement(first, env, () => next),
+  )
 }
 
 function emitStatement(statement: Statement, env: Env, then: (env: Env) => Step): Step {

@@ -1,3 +1,4 @@
+/** All rules of one name: they make one document, or are one function. Turned into code when first used. */
 import { RegoError } from '../errors.js'
 import type { Context } from '../eval/context.js'
 import { baseAt } from '../eval/place.js'
@@ -9,19 +10,19 @@ import {
   emitObjectRule,
   emitSetMember,
   emitSetRule,
-  type RunFunction,
-  type RunMember,
-  type RunPartial,
-  type RunRule,
 } from './emit-rule.js'
 import type { Node, RuleNode } from './ir.js'
 import { PartialObject } from './partial-object.js'
 import type { Program } from './program.js'
+import { type FindRules, indexRules } from './rule-index.js'
 import type { RuleTree } from './rule-tree.js'
 
 export type GroupKind = 'complete' | 'function' | 'set' | 'object'
 
-/** All rules of one name: they make one document, or are one function. Compiled when first used. */
+const NO_ARGS: readonly Value[] = []
+/** So many keys of a set are looked for one by one; after that the whole set is made, which then costs less. */
+const MAX_KEYS = 8
+
 export abstract class Group {
   readonly path: readonly Value[]
   #epoch = 0
@@ -55,25 +56,20 @@ export abstract class Group {
     return undefined
   }
 
-  protected hasValue(c: Context): boolean {
-    return this.#epoch === c.epoch
-  }
-
   protected abstract compute(c: Context): Value | undefined
 
-  protected enter(c: Context, rule: RuleNode): void {
-    if (--c.run.fuel < 0) c.run.exhausted()
-    this.program.onEnter?.(rule)
-    c.run.tracer?.entered(rule.id)
+  /** The whole value is known already, or nothing is to be evaluated for it. */
+  protected isSettled(c: Context): boolean {
+    return this.#epoch === c.epoch || (c.targets !== undefined && c.isReplaced(this.path))
   }
 }
 
 export function makeGroup(program: Program, tree: RuleTree): Group {
   const { rules } = tree
-  if (rules.some((rule) => rule.args)) return new FunctionGroup(program, tree, 'function')
-  if (rules.some((rule) => pathOf(rule, tree).length > 0)) return new ObjectGroup(program, tree, 'object')
-  if (rules.some((rule) => rule.key)) return new SetGroup(program, tree, 'set')
-  return new CompleteGroup(program, tree, 'complete')
+  if (rules.some((rule) => rule.args)) return new FunctionGroup(program, tree)
+  if (rules.some((rule) => pathOf(rule, tree).length > 0)) return new ObjectGroup(program, tree)
+  if (rules.some((rule) => rule.key)) return new SetGroup(program, tree)
+  return new CompleteGroup(program, tree)
 }
 
 /** Where below the group's path a rule puts its values. */
@@ -82,42 +78,70 @@ function pathOf(rule: RuleNode, tree: RuleTree): readonly Node[] {
   return [...rest.map((value): Node => ({ n: 'const', value, at: rule.at })), ...rule.suffix]
 }
 
-interface Compiled<Run> {
+interface Code<Run> {
   readonly rule: RuleNode
   readonly run: Run
 }
 
-class CompleteGroup extends Group {
-  #rules: readonly Compiled<RunRule>[] | undefined
-  #default: RunRule | undefined
-  /** All rules have this one value, so the first that holds decides. */
-  #same = false
+/** The code of a group's rules, and which of them can hold. */
+class RuleSet<Run> {
+  readonly #find: FindRules<Code<Run>>
 
-  protected compute(c: Context): Value | undefined {
-    const rules = this.#rules ?? this.#compile()
-    let found: Value | undefined
-    for (const { rule, run } of rules) {
-      this.enter(c, rule)
-      const value = run(c)
-      if (value === undefined) continue
-      if (found === undefined) {
-        if (this.#same) return value
-        found = value
-      } else if (!equal(found, value)) {
-        throw RegoError.at('eval_conflict_error', 'complete rules must not produce multiple outputs', rule.at)
-      }
-    }
-    return found ?? this.#default?.(c)
+  constructor(
+    readonly program: Program,
+    rules: readonly RuleNode[],
+    emit: (rule: RuleNode) => Run,
+  ) {
+    const all = rules.map((rule) => ({ rule, run: emit(rule) }))
+    // A trace shows why a rule did not hold, so there every one is tried.
+    this.#find = (program.tracing ? undefined : indexRules(all)) ?? (() => all)
   }
 
-  #compile(): readonly Compiled<RunRule>[] {
-    const { program, tree } = this
+  find(c: Context, args: readonly Value[]): readonly Code<Run>[] {
+    return this.#find(c, args)
+  }
+
+  enter(c: Context, rule: RuleNode): void {
+    if (--c.run.fuel < 0) c.run.exhausted()
+    if (this.program.onEnter !== undefined) this.program.onEnter(rule)
+    if (c.run.tracer !== undefined) c.run.tracer.entered(rule.id)
+  }
+}
+
+type RunValue = (c: Context, args: readonly Value[]) => Value | undefined
+
+/** Rules that have one value together: complete rules and functions. */
+class ValueRules {
+  readonly #rules: RuleSet<RunValue>
+  readonly #default: RunValue | undefined
+  /** All rules have this one value, so the first that holds decides. */
+  readonly #same: boolean
+
+  constructor(
+    program: Program,
+    tree: RuleTree,
+    emit: (rule: RuleNode) => RunValue,
+    readonly conflict: string,
+  ) {
     const normal = tree.rules.filter((rule) => !rule.default)
-    this.#same = haveSameValue(normal)
     const otherwise = tree.rules.find((rule) => rule.default)
-    if (otherwise) this.#default = emitComplete(otherwise, program)
-    this.#rules = normal.map((rule) => ({ rule, run: emitComplete(rule, program) }))
-    return this.#rules
+    this.#rules = new RuleSet(program, normal, emit)
+    this.#default = otherwise && emit(otherwise)
+    this.#same = haveSameValue(normal) && !program.tracing
+  }
+
+  value(c: Context, args: readonly Value[]): Value | undefined {
+    const rules = this.#rules
+    let found: Value | undefined
+    for (const { rule, run } of rules.find(c, args)) {
+      rules.enter(c, rule)
+      const value = run(c, args)
+      if (value === undefined) continue
+      if (this.#same) return value
+      if (found === undefined) found = value
+      else if (!equal(found, value)) throw RegoError.at('eval_conflict_error', this.conflict, rule.at)
+    }
+    return found === undefined && this.#default !== undefined ? this.#default(c, args) : found
   }
 }
 
@@ -131,120 +155,135 @@ function haveSameValue(rules: readonly RuleNode[]): boolean {
   return first !== undefined && values.every((value) => equal(value, first))
 }
 
+class CompleteGroup extends Group {
+  #rules: ValueRules | undefined
+
+  constructor(program: Program, tree: RuleTree) {
+    super(program, tree, 'complete')
+  }
+
+  protected compute(c: Context): Value | undefined {
+    this.#rules ??= new ValueRules(
+      this.program,
+      this.tree,
+      (rule) => emitComplete(rule, this.program),
+      'complete rules must not produce multiple outputs',
+    )
+    return this.#rules.value(c, NO_ARGS)
+  }
+}
+
 class FunctionGroup extends Group {
-  #rules: readonly Compiled<RunFunction>[] | undefined
-  #default: RunFunction | undefined
-  #same = false
+  #rules: ValueRules | undefined
+
+  constructor(program: Program, tree: RuleTree) {
+    super(program, tree, 'function')
+  }
 
   protected compute(): undefined {
     return undefined
   }
 
   override call(c: Context, args: readonly Value[]): Value | undefined {
-    const rules = this.#rules ?? this.#compile()
-    let found: Value | undefined
-    for (const { rule, run } of rules) {
-      this.enter(c, rule)
-      const value = run(c, args)
-      if (value === undefined) continue
-      if (found === undefined) {
-        if (this.#same) return value
-        found = value
-      } else if (!equal(found, value)) {
-        throw RegoError.at(
-          'eval_conflict_error',
-          'functions must not produce multiple outputs for same inputs',
-          rule.at,
-        )
-      }
-    }
-    return found ?? this.#default?.(c, args)
+    this.#rules ??= new ValueRules(
+      this.program,
+      this.tree,
+      (rule) => emitFunction(rule, this.program),
+      'functions must not produce multiple outputs for same inputs',
+    )
+    return this.#rules.value(c, args)
   }
+}
 
-  #compile(): readonly Compiled<RunFunction>[] {
-    const { program, tree } = this
-    const normal = tree.rules.filter((rule) => !rule.default)
-    this.#same = haveSameValue(normal)
-    const otherwise = tree.rules.find((rule) => rule.default)
-    if (otherwise) this.#default = emitFunction(otherwise, program)
-    this.#rules = normal.map((rule) => ({ rule, run: emitFunction(rule, program) }))
-    return this.#rules
+/** Answers for single keys, for one context at a time. */
+class KeyCache {
+  #epoch = 0
+  readonly #values = new Map<Key, Value | undefined>()
+
+  /** The cached answers in a context. */
+  for(c: Context): Map<Key, Value | undefined> {
+    if (this.#epoch !== c.epoch) {
+      this.#values.clear()
+      this.#epoch = c.epoch
+    }
+    return this.#values
   }
 }
 
 class SetGroup extends Group {
-  #rules: readonly Compiled<RunPartial<RegoSet>>[] | undefined
-  #members: readonly Compiled<RunMember<RegoSet>>[] | undefined
-  #epochOfKeys = 0
-  readonly #keys = new Map<Key, Value | undefined>()
+  readonly #keys = new KeyCache()
+  #all: RuleSet<ReturnType<typeof emitSetRule>> | undefined
+  #one: RuleSet<ReturnType<typeof emitSetMember>> | undefined
+
+  constructor(program: Program, tree: RuleTree) {
+    super(program, tree, 'set')
+  }
 
   protected compute(c: Context): Value {
-    this.#rules ??= this.tree.rules.map((rule) => ({ rule, run: emitSetRule(rule, this.program) }))
+    const { program, tree } = this
+    this.#all ??= new RuleSet(program, tree.rules, (rule) => emitSetRule(rule, program))
     const set = new RegoSet()
-    for (const { rule, run } of this.#rules) {
-      this.enter(c, rule)
+    for (const { rule, run } of this.#all.find(c, NO_ARGS)) {
+      this.#all.enter(c, rule)
       run(c, set)
     }
     return set
   }
 
   override member(c: Context, key: Value): Value | undefined {
-    if (this.hasValue(c) || c.isReplaced(this.path)) return super.member(c, key)
-    if (this.#epochOfKeys !== c.epoch) {
-      this.#keys.clear()
-      this.#epochOfKeys = c.epoch
-    }
+    if (this.isSettled(c)) return super.member(c, key)
     const id = keyOf(key)
-    if (this.#keys.has(id)) return this.#keys.get(id)
-    // Many different keys: the whole set once costs less.
-    if (this.#keys.size >= 8) return super.member(c, key)
-    this.#members ??= this.tree.rules.map((rule) => ({ rule, run: emitSetMember(rule, this.program) }))
+    const keys = this.#keys.for(c)
+    if (keys.has(id)) return keys.get(id)
+    if (keys.size >= MAX_KEYS) return super.member(c, key)
+    const { program, tree } = this
+    this.#one ??= new RuleSet(program, tree.rules, (rule) => emitSetMember(rule, program))
     const found = new RegoSet()
-    for (const { rule, run } of this.#members) {
-      this.enter(c, rule)
+    for (const { rule, run } of this.#one.find(c, NO_ARGS)) {
+      this.#one.enter(c, rule)
       run(c, found, key)
       if (found.size > 0) break
     }
-    const [value] = found.sorted()
-    if (this.#epochOfKeys === c.epoch) this.#keys.set(id, value)
+    const value = found.size > 0 ? key : undefined
+    this.#keys.for(c).set(id, value)
     return value
   }
 }
 
 class ObjectGroup extends Group {
-  #rules: readonly Compiled<RunPartial<PartialObject>>[] | undefined
-  #members: readonly Compiled<RunMember<PartialObject>>[] | undefined
-  #epochOfKeys = 0
-  readonly #keys = new Map<Key, Value | undefined>()
+  readonly #keys = new KeyCache()
+  #all: RuleSet<ReturnType<typeof emitObjectRule>> | undefined
+  #one: RuleSet<ReturnType<typeof emitObjectMember>> | undefined
+
+  constructor(program: Program, tree: RuleTree) {
+    super(program, tree, 'object')
+  }
 
   protected compute(c: Context): Value {
     const { program, tree } = this
-    this.#rules ??= tree.rules.map((rule) => ({ rule, run: emitObjectRule(rule, pathOf(rule, tree), program) }))
+    this.#all ??= new RuleSet(program, tree.rules, (rule) => emitObjectRule(rule, pathOf(rule, tree), program))
     const object = new PartialObject()
-    for (const { rule, run } of this.#rules) {
-      this.enter(c, rule)
+    for (const { rule, run } of this.#all.find(c, NO_ARGS)) {
+      this.#all.enter(c, rule)
       run(c, object)
     }
     return object.toObject()
   }
 
   override member(c: Context, key: Value): Value | undefined {
-    const { program, tree } = this
-    if (this.hasValue(c) || c.isReplaced(this.path)) return super.member(c, key)
-    if (this.#epochOfKeys !== c.epoch) {
-      this.#keys.clear()
-      this.#epochOfKeys = c.epoch
-    }
+    if (this.isSettled(c)) return super.member(c, key)
     const id = keyOf(key)
-    if (this.#keys.has(id)) return this.#keys.get(id)
-    this.#members ??= tree.rules.map((rule) => ({ rule, run: emitObjectMember(rule, pathOf(rule, tree), program) }))
+    const keys = this.#keys.for(c)
+    if (keys.has(id)) return keys.get(id)
+    const { program, tree } = this
+    this.#one ??= new RuleSet(program, tree.rules, (rule) => emitObjectMember(rule, pathOf(rule, tree), program))
     const object = new PartialObject()
-    for (const { rule, run } of this.#members) {
-      this.enter(c, rule)
+    for (const { rule, run } of this.#one.find(c, NO_ARGS)) {
+      this.#one.enter(c, rule)
       run(c, object, key)
     }
     const value = object.toObject().get(key)
-    if (this.#epochOfKeys === c.epoch) this.#keys.set(id, value)
+    this.#keys.for(c).set(id, value)
     return value
   }
 }

@@ -174,9 +174,9 @@ export class Lexer {
     try {
       return JSON.parse(`"${inner.replaceAll('\t', '\\t')}"`) as string
     } catch {
-      const escape = /\\(?!["\\/bfnrtu])./.exec(inner)
-      const hint = escape
-        ? `: ${escape[0]} is no escape sequence; write \\\\ for a backslash, or use a raw string in backticks`
+      const wrong = /\\(?!["\\/bfnrtu])./.exec(inner)
+      const hint = wrong
+        ? `: ${wrong[0]} is no escape sequence; write \\\\ for a backslash, or use a raw string in backticks`
         : ''
       return this.fail(`illegal string escape sequence${hint}`, this.span(start, start + 1))
     }

@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic, RegoError } from '../errors.js'
+import { type Diagnostic, RegoError } from '../errors.js'
 import type { Body, Else, Head, Import, Module, Rule, Span, Term } from './ast.js'
 import { BodyParser } from './parse-body.js'
 

@@ -27,6 +27,8 @@ export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly errors: readonly ProblemDetail[] | undefined
   readonly headers: { readonly [name: string]: string }
+  /** What Fastify and other error handlers call the status; Fastify writes it. */
+  readonly statusCode: number
 
   constructor(
     readonly status: number,
@@ -37,11 +39,7 @@ export class ProblemError extends Error {
     super(detail === undefined ? code : `${code}: ${detail}`)
     this.errors = options.errors
     this.headers = options.headers ?? {}
-  }
-
-  /** What Fastify and other error handlers call the status. */
-  get statusCode(): number {
-    return this.status
+    this.statusCode = status
   }
 }
 

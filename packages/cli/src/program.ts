@@ -3,9 +3,6 @@ import { CliError, EXIT, type ExitCode } from './cli-error.js'
 import { approve } from './commands/approve.js'
 import { challenges, STATES } from './commands/challenges.js'
 import { reject } from './commands/reject.js'
-import { serve } from './commands/serve.js'
-import { interactiveDemo } from './demo/interactive.js'
-import { unattendedDemo } from './demo/unattended.js'
 import type { Io } from './io.js'
 
 const EXIT_CODES = `
@@ -28,7 +25,10 @@ const DECIDE_HELP = `
 It finds the service that runs on this machine, and the approver's token, in the data directory. For another service
 name both: --url https://auth.example.com --token-file FILE.`
 
-/** The whole command, without its exit: each action leaves its exit code with `done`. */
+/**
+ * The whole command, without its exit: each action leaves its exit code with `done`. What runs the service is loaded only
+ * then, since that takes a while.
+ */
 export function createProgram(io: Io, version: string, done: (code: ExitCode) => void): Command {
   const run =
     <Args extends unknown[]>(action: (...args: Args) => Promise<ExitCode>) =>
@@ -49,7 +49,7 @@ export function createProgram(io: Io, version: string, done: (code: ExitCode) =>
     .command('serve')
     .description('run the service until Ctrl-C')
     .addHelpText('after', SERVE_HELP)
-    .action(run(() => serve(io)))
+    .action(run(async () => (await import('./commands/serve.js')).serve(io)))
 
   target(program.command('challenges'))
     .description('list what waits for somebody, and what was decided')
@@ -76,7 +76,13 @@ export function createProgram(io: Io, version: string, done: (code: ExitCode) =>
     .command('demo')
     .description('show the whole loop on a service of its own; exits with 0 only if every step held')
     .option('--interactive', 'pause for you to approve, and keep the service running')
-    .action(run((options) => (options.interactive === true ? interactiveDemo(io) : unattendedDemo(io))))
+    .action(
+      run(async (options) =>
+        options.interactive === true
+          ? (await import('./demo/interactive.js')).interactiveDemo(io)
+          : (await import('./demo/unattended.js')).unattendedDemo(io),
+      ),
+    )
 
   return program
 }

@@ -9,6 +9,12 @@ export type Exchange =
   | { readonly outcome: 'paused'; readonly body: PauseResponse }
   | { readonly outcome: 'refused'; readonly status: number; readonly error: string; readonly description: string }
 
+/** A refusal in a few words: `401 access_denied, challenge_invalid: …`. */
+export function describeRefusal(refusal: Extract<Exchange, { outcome: 'refused' }>): string {
+  const { status, error, description } = refusal
+  return `${status} ${error}${description === '' ? '' : `, ${description}`}`
+}
+
 /** A pause's challenge, as the agent holds it: the secret is its own alone. */
 export interface HeldChallenge {
   readonly id: string

@@ -3,7 +3,7 @@ import { describeTime } from '../challenges/challenge.js'
 import { EXIT, type ExitCode } from '../cli-error.js'
 import { ended } from '../commands/serve.js'
 import type { Io } from '../io.js'
-import { type DemoAgent, type HeldChallenge, heldChallenge } from './agent.js'
+import { type DemoAgent, describeRefusal, type HeldChallenge, heldChallenge } from './agent.js'
 import { type LocalDemo, startLocalDemo } from './local-demo.js'
 import { APPROVER, OWNER, RESOURCE, TRANSFER } from './policy.js'
 import { verifyMandate } from './verify-mandate.js'
@@ -78,7 +78,7 @@ async function retry(io: Io, agent: DemoAgent, issuer: string, challenge: HeldCh
       return
     }
     case 'refused':
-      io.out(`  ${answer.status} ${answer.error}: ${answer.description}`)
+      io.out(`  ${describeRefusal(answer)}`)
       return
     case 'paused':
       io.out(`  Paused again, by challenge ${answer.body.challenge_id}.`)

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { type AdminApi, ApiError } from '../http/admin-api.js'
-import { text } from '../http/request.js'
+import { member, text } from '../http/request.js'
 import { type DemoFile, readLocal, writeLocal } from '../local/files.js'
-import { APPROVER, OWNER, POLICY, READ, RESOURCE, TRANSFER } from './policy.js'
+import { APPROVER, OWNER, READ, RESOURCE, TRANSFER } from './policy.js'
 
 /**
  * Sets up the demo in a zone of its own: an agent that may ask for payments, the policy, and a token for the person who
@@ -10,7 +10,7 @@ import { APPROVER, OWNER, POLICY, READ, RESOURCE, TRANSFER } from './policy.js'
  *
  * @param api With the bootstrap token.
  */
-export async function seedDemo(api: AdminApi, dataDir: string): Promise<DemoFile> {
+export async function seedDemo(api: AdminApi, dataDir: string, source: string): Promise<DemoFile> {
   const earlier = await readLocal(dataDir, 'demo.json')
   if (earlier !== undefined && (await isThere(api, earlier))) return earlier
   const zoneId = text(await createZone(api), 'id')
@@ -25,10 +25,9 @@ export async function seedDemo(api: AdminApi, dataDir: string): Promise<DemoFile
   const application_id = text(application, 'id')
   await api.post(`${zone}/grants`, { application_id, resource: RESOURCE, scopes: [READ, TRANSFER] })
 
-  const policy = (await api.post(`${zone}/policies`, { name: 'payments', source: POLICY })) as {
-    readonly version: { readonly id: string }
-  }
-  const set = await api.post(`${zone}/policy-sets`, { name: 'demo', policy_versions: [policy.version.id] })
+  const policy = await api.post(`${zone}/policies`, { name: 'payments', source })
+  const version = text(member(policy, 'version'), 'id')
+  const set = await api.post(`${zone}/policy-sets`, { name: 'demo', policy_versions: [version] })
   await api.post(`${zone}/policy-sets/${text(set, 'id')}/activate`, {})
 
   const approver = await createToken(api, zoneId, 'approver', APPROVER)

@@ -7,23 +7,25 @@ import { CliError, EXIT, type ExitCode } from '../cli-error.js'
 import { AdminApi, ApiError } from '../http/admin-api.js'
 import type { Io } from '../io.js'
 import { readLocal } from '../local/files.js'
-import { type Exchange, heldChallenge } from './agent.js'
+import { describeRefusal, type Exchange, heldChallenge } from './agent.js'
 import { type LocalDemo, startLocalDemo } from './local-demo.js'
-import { APPROVER, OWNER, READ, RESOURCE, TRANSFER } from './policy.js'
+import { APPROVER, OWNER, POLICY, READ, RESOURCE, TRANSFER } from './policy.js'
 import { verifyMandate } from './verify-mandate.js'
 
 /**
  * The whole loop without a person, on a service of its own with a temporary data directory: each step is printed, and the
  * exit code is 0 only when every one held.
+ *
+ * @param policy Rego for the demo's zone. With another than its own, steps do not hold.
  */
-export async function unattendedDemo(io: Io): Promise<ExitCode> {
+export async function unattendedDemo(io: Io, policy: string = POLICY): Promise<ExitCode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'countersign-demo-'))
   const steps = new Steps(io)
   let local: LocalDemo | undefined
   try {
     const env = { COUNTERSIGN_DATA: dataDir, COUNTERSIGN_PORT: String(await freePort()) }
     local = await steps.run('Start the service, and set up a zone', async (say) => {
-      const started = await startLocalDemo(io, env)
+      const started = await startLocalDemo(io, env, policy)
       say(`Countersign runs at ${started.service.url}, with a PostgreSQL of its own.`)
       say(`${OWNER.id} runs an agent that has a grant for "${READ}" and "${TRANSFER}" on ${RESOURCE}.`)
       say(`The zone's policy: reading is free; before a transfer a person must say yes.`)
@@ -103,7 +105,7 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
   await steps.run('It uses the same approval again', async (say) => {
     const refused = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'refused')
     check(refused.status === 401, `the status is ${refused.status}`)
-    say(`Refused: ${refused.status} ${refused.error}. An approval is good for one mandate.`)
+    say(`Refused: ${describeRefusal(refused)}. An approval is good for one mandate.`)
   })
 
   await steps.run(`It asks for another transfer, and ${APPROVER.id} says no`, async (say) => {
@@ -112,7 +114,7 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
     check((await agent.wait(second)) === 'rejected', 'the agent was not told')
     const refused = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, second), 'refused')
     check(refused.status === 403, `the status is ${refused.status}`)
-    say(`Refused: ${refused.status} ${refused.error}.`)
+    say(`Refused: ${describeRefusal(refused)}.`)
   })
 }
 
@@ -150,7 +152,7 @@ function expectOutcome<Outcome extends Exchange['outcome']>(
   outcome: Outcome,
 ): Extract<Exchange, { outcome: Outcome }> {
   if (exchange.outcome === outcome) return exchange as Extract<Exchange, { outcome: Outcome }>
-  const said = exchange.outcome === 'refused' ? ` (${exchange.status} ${exchange.error}: ${exchange.description})` : ''
+  const said = exchange.outcome === 'refused' ? ` (${describeRefusal(exchange)})` : ''
   throw new CliError(`The service answered "${exchange.outcome}"${said}, not "${outcome}".`)
 }
 

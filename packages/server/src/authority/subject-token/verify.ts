@@ -180,7 +180,7 @@ function instant(seconds: unknown): number | undefined {
 function mappedAal(mapping: AalMapping, acr: unknown, amr: readonly string[]): Aal {
   let aal: Aal = 'aal1'
   const raise = (levels: { readonly [value: string]: Aal } | undefined, value: string): void => {
-    const level = levels !== undefined && Object.hasOwn(levels, value) ? levels[value] : undefined
+    const level: unknown = levels?.[value]
     if (isAal(level)) aal = maxAal(aal, level)
   }
   if (typeof acr === 'string') raise(mapping.acr, acr)

@@ -45,6 +45,7 @@ export async function bundleFor(
   const build = await rolldown({
     input: entry,
     external: [...external],
+    logLevel: 'silent',
     resolve: { conditionNames: ['@countersign/source', 'import', 'default'] },
     plugins: [
       {

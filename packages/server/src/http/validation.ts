@@ -35,7 +35,11 @@ const PARTS: { readonly [part: string]: { code: string; name: string } } = {
 
 function invalid(httpPart: string, errors: readonly SchemaError[]): ProblemError {
   const part = PARTS[httpPart] ?? { code: 'invalid_request', name: 'request' }
-  const details = errors.slice(0, MOST_ERRORS).map(describe)
+  // An unknown member is told of twice: by its object, and by the schema `false` that stands for it.
+  const details = errors
+    .filter(({ keyword }) => keyword !== 'boolean')
+    .slice(0, MOST_ERRORS)
+    .map(describe)
   const first = details[0]
   const where = first === undefined || first.path === '' ? '' : ` at ${first.path}`
   const detail = `the ${part.name} is not as it should be${first === undefined ? '' : `${where}: ${first.message}`}`

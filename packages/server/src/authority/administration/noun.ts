@@ -179,7 +179,7 @@ export function registerNoun<
         const held = await present(tx, request)
         checkIfMatch(request, held.version)
         const change = await noun.updating(mutation, held, request.body as Static<Update>)
-        const fields = Object.keys(change)
+        const fields = Object.keys(change).sort()
         if (fields.length === 0) {
           return { body: await view(tx, zoneId, held), version: held.version, event: null }
         }

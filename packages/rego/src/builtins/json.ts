@@ -1,5 +1,14 @@
 /** `json.marshal`, `json.marshal_with_options`, `json.unmarshal`, `json.is_valid`. */
-import { type Builtin, BuiltinError, builtin, OperandError, objectOperand, stringOperand, T } from '../builtins-api.js'
+import {
+  type Builtin,
+  BuiltinError,
+  builtin,
+  OperandError,
+  objectOperand,
+  operandError,
+  stringOperand,
+  T,
+} from '../builtins-api.js'
 import { JsonError, parseJson } from '../json.js'
 import { regoText } from '../text.js'
 import { isArray, isObject, objectEntries, RegoObject, type Value } from '../value.js'
@@ -40,10 +49,10 @@ function indentOption(operand: Value | undefined): Indent | undefined {
   let indent = '\t'
   let implied = false
   let explicit: boolean | undefined
-  for (const [key, value] of objectEntries(objectOperand(operand, 2))) {
+  for (const [index, [key, value]] of [...objectEntries(objectOperand(operand, 2))].entries()) {
     if (key === 'prefix' || key === 'indent') {
       if (typeof value !== 'string') {
-        throw new OperandError(`operand 2 key "${key}" failed cast to string: ${castError(value)}`)
+        throw new OperandError(`operand 2 key "${key}" failed cast to string: ${castError(value, index)}`)
       }
       if (key === 'prefix') prefix = value
       else indent = value
@@ -51,19 +60,18 @@ function indentOption(operand: Value | undefined): Indent | undefined {
     } else if (key === 'pretty') {
       if (typeof value !== 'boolean') throw new OperandError('operand 2 key "pretty" failed cast to bool')
       explicit = value
-    } else {
+    } else if (typeof key === 'string') {
       throw new OperandError(`operand 2 object contained unknown key ${regoText(key)}`)
+    } else {
+      const why = castError(key, index)
+      throw new OperandError(`operand 2 failed to stringify key ${regoText(key)} at index ${index}: ${why}`)
     }
   }
   return (explicit ?? implied) ? { prefix, indent } : undefined
 }
 
-function castError(value: Value): string {
-  try {
-    return stringOperand(value, 0)
-  } catch (error) {
-    return (error as Error).message
-  }
+function castError(value: Value, index: number): string {
+  return operandError(index, value, 'string').message
 }
 
 const options = T.fields({ indent: T.string, prefix: T.string, pretty: T.boolean }, { key: T.string, value: T.any })

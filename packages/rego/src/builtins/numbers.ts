@@ -9,12 +9,17 @@ import {
   stringOperand,
   T,
 } from '../builtins-api.js'
-import type { RegoNumber } from '../number.js'
+import { compareNumbers, type RegoNumber } from '../number.js'
 import type { Value } from '../value.js'
 import { bigIntOperand, integer, intOperand } from './operands.js'
 
 function unary(name: string, operation: (value: RegoNumber) => RegoNumber): Builtin {
   return builtin(name, [T.number], T.number, (_, value) => operation(numberOperand(value, 1)))
+}
+
+/** Between -1 and 0 OPA looks at the sign of the integer part, which is none, and so rounds as if the number were positive. */
+function isNegativeFraction(value: RegoNumber): boolean {
+  return compareNumbers(value, 0) < 0 && compareNumbers(value, -1) > 0
 }
 
 function range(context: BuiltinContext, from: bigint, to: bigint, step: bigint): Value {
@@ -28,8 +33,8 @@ function range(context: BuiltinContext, from: bigint, to: bigint, step: bigint):
 export const numbers: readonly Builtin[] = [
   unary('abs', absolute),
   unary('round', roundHalfAway),
-  unary('ceil', ceil),
-  unary('floor', floor),
+  unary('ceil', (value) => (isNegativeFraction(value) ? 1 : ceil(value))),
+  unary('floor', (value) => (isNegativeFraction(value) ? 0 : floor(value))),
   builtin('numbers.range', [T.number, T.number], T.array(T.number), (context, from, to) =>
     range(context, bigIntOperand(from, 1), bigIntOperand(to, 2), 1n),
   ),

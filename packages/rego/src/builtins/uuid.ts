@@ -39,7 +39,7 @@ function parse(text: string): Value | undefined {
   if (version !== 1 && version !== 2) return fields
   const time = BigInt(`0x${id.slice(13, 16)}${id.slice(8, 12)}${id.slice(0, 8)}`) - GREGORIAN_OFFSET
   fields
-    .set('time', integer(time * 100n))
+    .set('time', integer(BigInt.asIntN(64, time * 100n)))
     .set('nodeid', (id.slice(20).match(/../g) ?? []).join('-'))
     .set('macvariables', hardwareAddress(byte(10)))
     .set('clocksequence', Number.parseInt(id.slice(16, 20), 16) & 0x3fff)

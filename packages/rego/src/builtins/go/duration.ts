@@ -4,7 +4,7 @@
  * @see https://pkg.go.dev/time#ParseDuration
  */
 import { BuiltinError } from '../../builtins-api.js'
-import { quote } from './quote.js'
+import { quoteBytes as quote } from './quote.js'
 
 const UNITS: ReadonlyMap<string, bigint> = new Map([
   ['ns', 1n],

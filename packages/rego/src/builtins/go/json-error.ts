@@ -3,6 +3,7 @@
  *
  * @see https://pkg.go.dev/encoding/json#SyntaxError
  */
+import { toBytes } from './bytes.js'
 import { quoteRune } from './quote.js'
 
 const SPACE = new Set([' ', '\t', '\n', '\r'])
@@ -31,9 +32,17 @@ class Scanner {
     if (this.#at === this.text.length) throw new ScanError('EOF')
     this.#value()
     this.#space()
-    if (this.#at < this.text.length) {
-      throw new ScanError(`error: invalid character '${this.text[this.#at]}' after top-level value`)
-    }
+    if (this.#at < this.text.length) this.#trailing()
+  }
+
+  /** OPA reads one more token and names it. */
+  #trailing(): never {
+    const start = this.#at
+    const opening = this.text[start] as string
+    if (opening === '{' || opening === '[') this.#at += 1
+    else this.#value()
+    const token = this.text.slice(start, this.#at).replace(/^"|"$/g, '')
+    throw new ScanError(`error: invalid character '${token}' after top-level value`)
   }
 
   #space(): void {
@@ -43,7 +52,9 @@ class Scanner {
   #fail(where: string): never {
     const code = this.text.codePointAt(this.#at)
     if (code === undefined) throw new ScanError('unexpected EOF')
-    throw new ScanError(`invalid character ${code === 0x27 ? "'\\''" : quoteRune(code)} ${where}`)
+    // Go looks at bytes: of a character beyond ASCII it names the first.
+    const byte = toBytes(String.fromCodePoint(code))[0] as number
+    throw new ScanError(`invalid character ${quoteRune(byte)} ${where}`)
   }
 
   #value(): void {

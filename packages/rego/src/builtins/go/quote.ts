@@ -3,6 +3,7 @@
  *
  * @see https://pkg.go.dev/strconv#Quote
  */
+import { toBytes } from './bytes.js'
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['\u0007', '\\a'],
@@ -21,6 +22,16 @@ const PLAIN = /^[ !#-[\]-~]*$/
 export function quote(text: string, ascii = false): string {
   if (PLAIN.test(text)) return `"${text}"`
   return `"${Array.from(text, (character) => escapeCharacter(character, '"', ascii)).join('')}"`
+}
+
+/** As Go's package for times quotes: bytes beyond ASCII by their numbers. */
+export function quoteBytes(text: string): string {
+  const escaped = Array.from(toBytes(text), (byte) => {
+    const character = String.fromCharCode(byte)
+    if (byte >= 0x80 || byte < 0x20) return `\\x${hex(byte, 2)}`
+    return character === '"' || character === '\\' ? `\\${character}` : character
+  })
+  return `"${escaped.join('')}"`
 }
 
 /** `'c'` in single quotes. */

@@ -5,7 +5,7 @@
  */
 import { toBytes } from './bytes.js'
 import { type FloatFormat, formatFloat } from './float-text.js'
-import { canBackquote, quote, quoteRune } from './quote.js'
+import { canBackquote, isPrintable, quote, quoteRune } from './quote.js'
 
 export type Operand =
   | { readonly type: 'string'; readonly value: string }
@@ -108,11 +108,13 @@ class Printer {
     else if (operand === undefined) this.#out += `%!${verb}(MISSING)`
     else {
       this.meter((flags.width ?? 0) + (flags.precision ?? 0) + lengthOf(operand))
-      if (verb === 'v' && flags.sharp) {
+      // `%w` takes its flags as `%v` before it turns out to be for errors alone.
+      const general = verb === 'v' || verb === 'w'
+      if (general && flags.sharp) {
         flags.sharp = false
         flags.sharpV = true
       }
-      if (verb === 'v' && operand.type !== '*big.Int') flags.plus = false
+      if (general && operand.type !== '*big.Int') flags.plus = false
       this.#out += print(operand, verb, flags)
       this.#next += 1
     }
@@ -282,7 +284,11 @@ function printInteger(value: bigint, verb: string, flags: Flags): string {
     case 'U': {
       const digits = BigInt.asUintN(64, value).toString(16).toUpperCase()
       const text = `U+${digits.padStart(Math.max(flags.precision ?? 4, 4), '0')}`
-      return pad(flags.sharp && value >= 0n && value <= 0x10ffffn ? `${text} '${character}'` : text, flags, false)
+      return pad(
+        flags.sharp && value >= 0n && value <= 0x10ffffn && isPrintable(character) ? `${text} '${character}'` : text,
+        flags,
+        false,
+      )
     }
     default:
       return badVerb({ type: 'int64', value }, verb, flags)
@@ -302,10 +308,11 @@ function printDigits(value: bigint, base: number, verb: string, flags: Flags): s
   if (flags.precision !== undefined) digits = digits.padStart(flags.precision, '0')
   else if (flags.zero && !flags.minus && flags.width !== undefined)
     digits = digits.padStart(flags.width - sign.length, '0')
-  let prefix = verb === 'O' ? '0o' : ''
+  let prefix = ''
   if (flags.sharp && base === 2) prefix = '0b'
-  if (flags.sharp && base === 8 && verb === 'o' && !digits.startsWith('0')) prefix = '0'
+  if (flags.sharp && base === 8 && !digits.startsWith('0')) prefix = '0'
   if (flags.sharp && base === 16) prefix = `0${verb}`
+  if (verb === 'O') prefix = `0o${prefix}`
   return pad(sign + prefix + digits, flags, false)
 }
 
@@ -355,6 +362,7 @@ function withPoint(text: string, format: FloatFormat, precision: number): string
   const [, body = '', tail = ''] = /^(.*?)([pPeE][+-]\d+)?$/.exec(text) ?? []
   const significant = body.replace(/^0x|\./g, '').replace(/^0+/, '').length
   const wanted = /^[gGx]$/.test(format) ? (precision === -1 ? 6 : precision) : 0
-  const used = body === '0' ? 1 : significant
+  // Go counts the x of 0x as a digit.
+  const used = body === '0' ? 1 : significant + Number(format === 'x')
   return (body.includes('.') ? body : `${body}.`) + '0'.repeat(Math.max(wanted - used, 0)) + tail
 }

@@ -5,7 +5,7 @@
  */
 import { BuiltinError } from '../../builtins-api.js'
 import { daysInMonth, daysOf, secondsOf } from './calendar.js'
-import { quote } from './quote.js'
+import { quoteBytes as quote } from './quote.js'
 import { type Chunk, LONG_DAYS, LONG_MONTHS, parseLayout, SHORT_DAYS, SHORT_MONTHS } from './time-layout.js'
 
 export interface Instant {
@@ -34,7 +34,6 @@ class Parser {
   #nanoseconds = 0
   #half: 'am' | 'pm' | undefined
   #offset: number | undefined
-  #zoneName = ''
 
   constructor(
     readonly layout: string,
@@ -206,27 +205,17 @@ class Parser {
     this.#offset = (hours * 3600 + minutes * 60 + seconds) * (found.startsWith('-') ? -1 : 1)
   }
 
-  /** A zone's letters say nothing about its offset, except UTC and GMT with hours. */
+  /** A zone's letters say nothing about its offset: Go takes all but UTC for a zone of its own at UTC's time. */
   #zone(): void {
-    if (this.#rest.startsWith('UTC')) {
-      this.#rest = this.#rest.slice(3)
-      this.#offset = 0
+    const signed = /^(?:GMT)?(?:[+-]0*(?:1?\d|2[0-3])(?!\d))?/.exec(this.#rest)?.[0] ?? ''
+    if (signed !== '') {
+      this.#rest = this.#rest.slice(signed.length)
       return
     }
-    const found = /^(?:ChST|MeST|GMT|[+-]|[A-Z]{3,6})/.exec(this.#rest)?.[0]
-    if (found === undefined) throw new Mismatch()
-    if (found === 'GMT' || this.#rest.startsWith('GMT') || found === '+' || found === '-') {
-      const signed = /^(?:GMT)?(?:[+-]0*(?:1?\d|2[0-3])(?!\d))?/.exec(this.#rest)?.[0] ?? ''
-      if (signed === '' || signed === '+' || signed === '-') throw new Mismatch()
-      this.#zoneName = signed
-    } else if (found === 'ChST' || found === 'MeST' || found.length === 3 || found === 'WITA') {
-      this.#zoneName = found
-    } else if (found.length < 6 && found.endsWith('T')) {
-      this.#zoneName = found
-    } else {
-      throw new Mismatch()
-    }
-    this.#rest = this.#rest.slice(this.#zoneName.length)
+    const letters = this.#take(/^(?:ChST|MeST|[A-Z]{3,6})/)
+    if (letters === 'UTC') this.#offset = 0
+    const known = letters.length === 3 || letters === 'ChST' || letters === 'MeST' || letters === 'WITA'
+    if (!known && (letters.length > 5 || !letters.endsWith('T'))) throw new Mismatch()
   }
 
   #instant(): Instant {
@@ -234,10 +223,8 @@ class Parser {
     if (this.#half === 'pm' && hour < 12) hour += 12
     else if (this.#half === 'am' && hour === 12) hour = 0
     const [month, day] = this.#date()
-    const gmt = /^GMT([+-]\d+)$/.exec(this.#zoneName)?.[1]
-    const offset = this.#offset ?? (gmt === undefined ? 0 : Number(gmt) * 3600)
     const local = secondsOf({ year: this.#year, month, day, hour, minute: this.#minute, second: this.#second })
-    return { seconds: local - offset, nanoseconds: this.#nanoseconds }
+    return { seconds: local - (this.#offset ?? 0), nanoseconds: this.#nanoseconds }
   }
 
   #date(): readonly [month: number, day: number] {

@@ -52,7 +52,8 @@ function loadZone(name: string): Zone | undefined {
     throw error
   }
   const offset = (seconds: number): number => localSeconds(parts, seconds) - seconds
-  return { name, offset, abbreviation: (seconds) => abbreviation(name, seconds, offset(seconds)) }
+  const zone: Zone = { name, offset, abbreviation: (seconds) => abbreviation(zone, seconds) }
+  return zone
 }
 
 function localSeconds(format: Intl.DateTimeFormat, seconds: number): number {
@@ -70,13 +71,16 @@ function localSeconds(format: Intl.DateTimeFormat, seconds: number): number {
 }
 
 /** Locales that between them know the letters of most zones; `Intl` has them only where a locale uses them. */
-const LOCALES = ['en-US', 'en-GB', 'en-CA', 'en-AU', 'en-NZ', 'en-IN', 'en-ZA']
-/** Zones whose letters no locale of `Intl` has, standard and summer time. */
+const LOCALES = ['en-US', 'en-GB', 'en-CA', 'en-AU', 'en-NZ', 'en-ZA']
+/** Zones whose letters no locale of `Intl` has, or has otherwise than the database. */
 const LETTERS: ReadonlyMap<string, string> = new Map([
+  ['GMT', 'GMT'],
   ['Asia/Tokyo', 'JST'],
+  ['Japan', 'JST'],
   ['Asia/Seoul', 'KST'],
   ['Asia/Pyongyang', 'KST'],
   ['Asia/Shanghai', 'CST'],
+  ['PRC', 'CST'],
   ['Asia/Taipei', 'CST'],
   ['Asia/Macau', 'CST'],
   ['Asia/Hong_Kong', 'HKT'],
@@ -86,32 +90,40 @@ const LETTERS: ReadonlyMap<string, string> = new Map([
   ['Asia/Karachi', 'PKT'],
   ['Asia/Kolkata', 'IST'],
   ['Asia/Calcutta', 'IST'],
-  ['Asia/Jerusalem', 'IST IDT'],
   ['Europe/Moscow', 'MSK'],
   ['Africa/Lagos', 'WAT'],
   ['Africa/Nairobi', 'EAT'],
   ['Africa/Johannesburg', 'SAST'],
   ['Africa/Maputo', 'CAT'],
-  ['Africa/Cairo', 'EET EEST'],
-  ['PRC', 'CST'],
-  ['Japan', 'JST'],
+  ['Asia/Dubai', '+04'],
 ])
+/** Zones of the same kind with summer time, by their offset in hours. */
+const SUMMER_LETTERS: ReadonlyMap<string, ReadonlyMap<number, string>> = new Map([
+  ['Asia/Jerusalem', letters([2, 'IST'], [3, 'IDT'])],
+  ['Africa/Cairo', letters([2, 'EET'], [3, 'EEST'])],
+])
+/** `Intl` has letters for recent years alone; an older moment is named as one of these at the same offset. */
+const RECENT = [Date.UTC(2020, 0, 1) / 1000, Date.UTC(2020, 6, 1) / 1000]
 
-function abbreviation(name: string, seconds: number, offset: number): string {
-  for (const locale of LOCALES) {
-    const format = new Intl.DateTimeFormat(locale, { timeZone: name, timeZoneName: 'short' })
-    const found = format.formatToParts(seconds * 1000).find(({ type }) => type === 'timeZoneName')?.value ?? ''
-    if (/^[A-Z]{3,5}$/.test(found) && (found !== 'GMT' || offset === 0)) return found
-  }
-  const [standard, summer] = LETTERS.get(name)?.split(' ') ?? []
-  if (standard !== undefined) return summer !== undefined && offset > winterOffset(name, seconds) ? summer : standard
-  return numeric(offset)
+function letters(...entries: readonly (readonly [number, string])[]): ReadonlyMap<number, string> {
+  return new Map(entries)
 }
 
-function winterOffset(name: string, seconds: number): number {
-  const zone = zoneNamed(name)
-  const halfYear = 182 * 86_400
-  return Math.min(zone.offset(seconds), zone.offset(seconds + halfYear), zone.offset(seconds - halfYear))
+function abbreviation(zone: Zone, seconds: number): string {
+  const offset = zone.offset(seconds)
+  // Before zones there was local mean time, never a whole quarter of an hour from UTC.
+  if (offset % 900 !== 0) return 'LMT'
+  const known = LETTERS.get(zone.name) ?? SUMMER_LETTERS.get(zone.name)?.get(offset / 3600)
+  if (known !== undefined) return known
+  for (const moment of [seconds, ...RECENT]) {
+    if (zone.offset(moment) !== offset) continue
+    for (const locale of LOCALES) {
+      const format = new Intl.DateTimeFormat(locale, { timeZone: zone.name, timeZoneName: 'short' })
+      const found = format.formatToParts(moment * 1000).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+      if (/^[A-Z]{3,5}$/.test(found) && (found !== 'GMT' || offset === 0)) return found
+    }
+  }
+  return numeric(offset)
 }
 
 /** The database writes zones without letters as hours, with minutes where there are some. */

@@ -19,6 +19,7 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
     raises: [],
     once: [],
     recoveries: [],
+    recovered: [],
     consumes: [],
     creates: [],
     joins: [],
@@ -30,7 +31,7 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
     const zone = item.zoneId
     zones.add(zone)
     const add = (list: string, row: Row): void => void lists[list]?.push({ n, zone, ...row })
-    const { event, open, raise, once, recovery, create, join, consume, throttle } = item
+    const { event, open, raise, once, recovery, recovered, create, join, consume, throttle } = item
     add('items', {
       rev: item.revision,
       id: event.id,
@@ -68,6 +69,7 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
         expires_at: instant(recovery.expiresAt),
       })
     }
+    if (recovered !== undefined) add('recovered', { jti: recovered })
     if (create !== undefined) {
       add('creates', {
         id: create.id,

@@ -84,6 +84,8 @@ export interface CommitItem {
         readonly expiresAt: number
       }
     | undefined
+  /** The `jti` of a mandate that is handed out again; it must not have been revoked. */
+  readonly recovered?: string | undefined
   readonly create?: NewChallenge | undefined
   readonly join?: { readonly challengeId: string; readonly secretHash: Buffer } | undefined
   readonly consume?: Consumption | undefined

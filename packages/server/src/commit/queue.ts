@@ -116,8 +116,8 @@ export class CommitQueue {
     return taken
   }
 
-  async #settle(batch: readonly Waiting[]): Promise<void> {
-    let resubmitted = false
+  async #settle(batch: readonly Waiting[], inDoubt = false): Promise<void> {
+    let resubmitted = inDoubt
     for (;;) {
       const now = performance.now()
       const patient = batch.filter((waiting) => waiting.deadline > now)
@@ -125,7 +125,7 @@ export class CommitQueue {
         for (const waiting of batch) {
           if (waiting.deadline <= now) waiting.reject(new CommitUnavailable('the database did not answer in time', 1))
         }
-        if (patient.length > 0) await this.#settle(patient)
+        if (patient.length > 0) await this.#settle(patient, resubmitted)
         return
       }
       try {
@@ -140,7 +140,7 @@ export class CommitQueue {
         if (isDataError(failure)) {
           // One of them cannot be written. Alone, each of the others can, and that one is named.
           if (batch.length === 1) batch[0]?.reject(failure)
-          else for (const waiting of batch) await this.#settle([waiting])
+          else for (const waiting of batch) await this.#settle([waiting], resubmitted)
           return
         }
         if (failure instanceof pg.DatabaseError && !isShutdown(failure)) {

@@ -289,7 +289,7 @@ async function usableSession(
   read: () => Promise<Session | undefined>,
 ): Promise<Session | undefined> {
   let session = await read()
-  if (session !== undefined && session.status !== 'active') {
+  if (session !== undefined && (session.status !== 'active' || session.expiresAt <= context.now)) {
     context.sessions.forget(session.id)
     session = await read()
   }

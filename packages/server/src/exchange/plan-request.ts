@@ -57,13 +57,18 @@ async function planFor(it: Case, again: boolean): Promise<Plan> {
     throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
   }
   const { resources, scopes } = request
-  const recovery = await readRecovery(deps.db, attempt, binding)
+  let recovery = await readRecovery(deps.db, attempt, binding)
   // Before the targets: a proof for another request is a failed proof whatever that request is for.
-  const presented = await lookAtChallenge(deps, request, parties, binding, it.principalId, recovery?.challengeId)
+  const presented = await lookAtChallenge(deps, request, parties, binding, it.principalId)
+  if (presented?.kind === 'spent') {
+    // Between the two looks the first request of this key may have been committed.
+    recovery ??= await readRecovery(deps.db, attempt, binding)
+    if (recovery?.challengeId !== presented.challenge.id) throw challengeInvalid('consumed')
+  }
   const targets = resolveTargets({ snapshot, application, subject: parties.subject, resources, scopes, now })
   if (presented?.kind === 'early') return planPause(it, sameAgain(presented.challenge))
 
-  const chain = presented?.kind === 'resolved' ? presented.chain : []
+  const chain = presented?.kind === 'resolved' || presented?.kind === 'spent' ? presented.chain : []
   const lastUsedAt = deps.sessions.lastUsedAt(parties.session)
   const judgement =
     request.resources.length === 0
@@ -145,7 +150,10 @@ function planRecovery(it: Case, recovery: Recovery, judgement: Judgement): Plan 
     ...allowedEnding(it, judgement),
     more: { use: claims.use, jti: claims.jti, issued_at: claims.iat, expires_at: claims.exp, recovers: claims.txn },
   })
-  return { item: { ...standing(attempt, parties), event }, answer: (receipt) => issue(deps, it, claims, receipt) }
+  return {
+    item: { ...standing(attempt, parties), event, recovered: claims.jti },
+    answer: (receipt) => issue(deps, it, claims, receipt),
+  }
 }
 
 function planPause(it: Case, pause: Pause, judgement?: Judgement): Plan {

@@ -20,6 +20,8 @@ export type Presented =
       readonly chain: readonly ResolvedChallenge[]
       readonly hadFailures: boolean
     }
+  /** Used up: it is good only to whoever recovers the mandate that used it. */
+  | { readonly kind: 'spent'; readonly challenge: ChallengeRecord; readonly chain: readonly ResolvedChallenge[] }
   /** Another challenge stands on it, and is what has to be presented. */
   | { readonly kind: 'superseded'; readonly challenge: ChallengeRecord }
 
@@ -27,7 +29,6 @@ export type Presented =
  * Looks at the challenge a request presents. Only a wrong secret and a wrong binding are failures that count; everything
  * that can be wrong looks the same from outside.
  *
- * @param recorded the challenge of the mandate this request recovers: consumed, and good all the same
  * @throws Refusal, with {@link failedProof} telling whether it counts
  */
 export async function lookAtChallenge(
@@ -36,7 +37,6 @@ export async function lookAtChallenge(
   parties: Parties,
   binding: Binding,
   principalId: string,
-  recorded?: string | null,
 ): Promise<Presented | undefined> {
   if (request.challenge === undefined) return undefined
   const { id, response } = request.challenge
@@ -46,16 +46,15 @@ export async function lookAtChallenge(
   const { challenge, now } = reading
   if (challenge === undefined || !secretMatches(response, challenge.secretHashes)) throw new FailedProof('wrong_secret')
   if (!isBoundTo(challenge, parties, binding, principalId)) throw new FailedProof('wrong_binding')
-  const recovered = recorded === challenge.id
-  const state = recovered ? 'satisfied' : chainState(challenge, now)
+  const state = chainState(challenge, now)
   if (state === 'rejected')
     throw new Refusal('access_denied', 'challenge_rejected', 'the challenge was rejected', { outcome: 'denied' })
-  if (state === 'consumed' || state === 'expired') throw challengeInvalid(state)
+  if (state === 'expired') throw challengeInvalid(state)
+  const chain = [challenge, ...challenge.predecessors].map(resolvedChallenge)
+  if (state === 'consumed') return { kind: 'spent', challenge, chain }
   if (challenge.hasSuccessor) return { kind: 'superseded', challenge }
   if (state === 'pending') return { kind: 'early', challenge }
-  const chain = [challenge, ...challenge.predecessors].map(resolvedChallenge)
-  const hadFailures = reading.throttle !== null
-  return { kind: 'resolved', challenge, chain, hadFailures }
+  return { kind: 'resolved', challenge, chain, hadFailures: reading.throttle !== null }
 }
 
 /** A proof that was wrong, and is counted towards the cooldown. */

@@ -15,7 +15,8 @@ export interface Recovery {
 /**
  * What an `Idempotency-Key` recovers: nothing when it is new or its mandate has ended.
  *
- * @throws Refusal `idempotency_mismatch` when the key was used for another request
+ * @throws Refusal `idempotency_mismatch` when the key was used for another request, `mandate_revoked` when what it
+ * would recover was revoked
  */
 export async function readRecovery(db: Db, attempt: Attempt, binding: Binding): Promise<Recovery | undefined> {
   const { request, application, now } = attempt
@@ -33,6 +34,7 @@ export async function readRecovery(db: Db, attempt: Attempt, binding: Binding): 
       'the first request presented a challenge and this one does not',
     )
   }
+  if (row.revoked) throw new Refusal('invalid_grant', 'mandate_revoked', 'the mandate that was issued is revoked')
   if (!isMandateClaims(row.claims)) return undefined
   return { claims: row.claims, challengeId: row.challenge_id }
 }

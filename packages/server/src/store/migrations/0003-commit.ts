@@ -65,6 +65,12 @@ BEGIN
       WHERE k.expires_at > t);
   END IF;
 
+  IF p ? 'recovered' THEN
+    stale := stale || ARRAY(
+      SELECT r.n FROM jsonb_to_recordset(p->'recovered') AS r(n int, zone uuid, jti uuid)
+      JOIN revoked_mandates m ON m.zone_id = r.zone AND m.jti = r.jti);
+  END IF;
+
   IF p ? 'throttles' THEN
     stale := stale || ARRAY(
       SELECT x.n FROM jsonb_to_recordset(p->'throttles') AS x(n int, zone uuid, application uuid, principal text)

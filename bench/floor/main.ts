@@ -1,0 +1,7 @@
+import { type FloorSettings, startFloor } from './server.js'
+
+// The floor in a process of its own: settings in, port out.
+process.on('message', (settings: FloorSettings) => {
+  startFloor(settings).then((port) => process.send?.({ port }))
+})
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,1 @@
+export { type Embedded, type EmbeddedConnection, startEmbedded } from './start-embedded.js'

@@ -1,0 +1,51 @@
+import { compile, type Json, type Policy, RegoError } from '@countersign/rego'
+import { diagnosticLines } from './check.js'
+import { document, load } from './files.js'
+import type { PolicyIo } from './policy-io.js'
+import { prettyJson } from './pretty-json.js'
+
+export interface EvaluateFlags {
+  readonly data: readonly string[]
+  readonly input?: string
+  readonly strict?: boolean
+  readonly explain?: boolean
+}
+
+/** `policy eval`: the value of a reference, or the bindings of a query. Undefined prints nothing and exits with 1. */
+export function evaluate(io: PolicyIo, query: string, flags: EvaluateFlags): void {
+  const { modules, data } = load(flags.data, io.cwd)
+  const input = flags.input === undefined ? undefined : document(flags.input, io.cwd)
+  try {
+    const policy = compile(modules, { data, strictBuiltinErrors: flags.strict ?? false })
+    if (flags.explain) explain(io, policy, query, input)
+    const value = answer(policy, query, input, (text) => io.err(text))
+    if (value === undefined) {
+      io.err('undefined')
+      io.exit(1)
+      return
+    }
+    io.out(prettyJson(value))
+    io.exit(0)
+  } catch (error) {
+    if (!(error instanceof RegoError)) throw error
+    for (const line of diagnosticLines(error)) io.err(line)
+    io.exit(1)
+  }
+}
+
+function answer(policy: Policy, query: string, input: unknown, print: (text: string) => void): Json | undefined {
+  try {
+    return policy.evaluate(query, input, { print })
+  } catch (error) {
+    if (!(error instanceof RegoError) || error.code !== 'eval_input_error') throw error
+    const bindings = policy.query(query, input, { print })
+    return bindings.length > 0 ? bindings : undefined
+  }
+}
+
+function explain(io: PolicyIo, policy: Policy, query: string, input: unknown): void {
+  for (const { rule, file, line, fired, failedAt } of policy.explain(query, input).rules) {
+    const what = fired ? 'fired' : failedAt ? `failed at line ${failedAt.line}` : 'failed'
+    io.err(`${file}:${line}: ${rule} ${what}`)
+  }
+}

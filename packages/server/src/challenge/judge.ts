@@ -69,8 +69,11 @@ export const CAPABILITY_FOR: { readonly [type in ChallengeType]: Capability } = 
   software_attestation: 'attest',
 }
 
-/** How far an authentication service's clock may be ahead, in milliseconds. */
-const CLOCK_LEEWAY_MS = 5_000
+/** How far an authentication service's clock may be ahead of the database's, and behind it, in milliseconds. */
+const AHEAD_MS = 5_000
+const BEHIND_MS = 60_000
+/** What `mfa` means when the demand names no level: more than one factor. */
+const DEFAULT_AAL: Aal = 'aal2'
 const MAX_EVIDENCE_CHARACTERS = 16 * 1024
 
 /**
@@ -156,7 +159,7 @@ function judgeAuthentication(hearing: Hearing, owner: Identity): Verdict {
     return refused('wrong_capability', `this token may prove ${approver.maxAal ?? 'no level'} at most`)
   }
   const authTime = submission.auth_time === undefined ? now : submission.auth_time * 1000
-  if (authTime > now + CLOCK_LEEWAY_MS) return refused('invalid_proof', '"auth_time" is in the future')
+  if (authTime > now + AHEAD_MS) return refused('invalid_proof', '"auth_time" is in the future')
   const lacking = lacks(challenge, aal, authTime, now)
   if (lacking !== undefined) return refused('proof_insufficient', lacking)
   const proof = blank(approver, owner, submission, now)
@@ -165,13 +168,14 @@ function judgeAuthentication(hearing: Hearing, owner: Identity): Verdict {
 
 // What is below the demand now stays below it: recording it would end the wait for a proof that cannot be used.
 function lacks({ demand, createdAt }: StoredChallenge, aal: Aal, authTime: number, now: number): string | undefined {
-  if (demand.aal !== undefined && !meetsAal(aal, demand.aal)) return `this challenge needs ${demand.aal} or better`
+  const needed = demand.aal ?? DEFAULT_AAL
+  if (!meetsAal(aal, needed)) return `this challenge needs ${needed} or better`
   if (demand.max_age !== undefined) {
     const limit = demand.max_age * 1000
     return now - authTime > limit ? `the authentication must be ${demand.max_age} seconds old at most` : undefined
   }
   // Without an age the demand is to authenticate again: since the pause, not before it.
-  return authTime < createdAt - CLOCK_LEEWAY_MS ? 'the authentication is older than the challenge' : undefined
+  return authTime < createdAt - BEHIND_MS ? 'the authentication is older than the challenge' : undefined
 }
 
 function strayMember(submission: Submission, belonging: readonly (keyof Submission)[]): string | undefined {

@@ -182,7 +182,7 @@ describe('mfa', () => {
   test.each([
     ['aal1', 'aal2'],
     ['aal2', 'aal3'],
-    [null, 'aal1'],
+    [null, 'aal2'],
   ] as const)('a prover of at most %s does not vouch for %s', async (maxAal, aal) => {
     const { id } = await world.challenge({ type: 'mfa' })
     const { token } = await world.token(['prove'], { owner: IDP, maxAal })
@@ -201,11 +201,18 @@ describe('mfa', () => {
     expect((await prove(id, token, { auth_time: now - 50 })).status).toBe(200)
   })
 
+  test('without a level, mfa means aal2', async () => {
+    const { id } = await world.challenge({ type: 'mfa' })
+    const { token } = await world.token(['prove'], { owner: IDP })
+    expect((await prove(id, token, { aal: 'aal1' })).body.code).toBe('proof_insufficient')
+    expect((await prove(id, token, { aal: 'aal2' })).status).toBe(200)
+  })
+
   test('without an age, the authentication must not be older than the pause', async () => {
     const { id } = await world.challenge({ type: 'mfa' })
     const { token } = await world.token(['prove'], { owner: IDP })
     const now = Math.floor((await world.now()) / 1000)
-    expect((await prove(id, token, { auth_time: now - 30 })).body.code).toBe('proof_insufficient')
+    expect((await prove(id, token, { auth_time: now - 90 })).body.code).toBe('proof_insufficient')
     expect((await prove(id, token, { auth_time: now })).status).toBe(200)
   })
 

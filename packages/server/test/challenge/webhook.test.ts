@@ -3,8 +3,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createGuardedAgent } from '../../src/authority/issuer-keys/guarded-agent.js'
 import { sealWebhookSecret } from '../../src/authority/settings/webhook-secret.js'
 import { Snapshots } from '../../src/authority/snapshot.js'
+import { deliver } from '../../src/challenge/webhook/deliver.js'
 import { challengeWebhookPayload } from '../../src/challenge/webhook/payload.js'
 import { webhookHeaders } from '../../src/challenge/webhook/signature.js'
 import { retryDelay, WebhookWorker } from '../../src/challenge/webhook/worker.js'
@@ -222,6 +224,17 @@ test('private addresses are refused unless the configuration allows them', async
   await delay(200)
   expect(received).toHaveLength(0)
   expect(await outbox()).toHaveLength(3)
+})
+
+test('without private addresses nothing is sent in the clear', async () => {
+  const { received, url } = await receiver(ok)
+  const dispatcher = createGuardedAgent({ allowPrivateAddresses: true })
+  const message = { url, secret: SECRET, id: 'x', body: '{}', timestamp: 0 }
+  const means = { dispatcher, signal: new AbortController().signal }
+  expect(await deliver(message, { ...means, allowHttp: false })).toEqual({ kind: 'failed', reason: 'insecure_url' })
+  expect(received).toHaveLength(0)
+  expect(await deliver(message, { ...means, allowHttp: true })).toEqual({ kind: 'delivered' })
+  await dispatcher.close()
 })
 
 test('two nodes deliver each message once', async () => {

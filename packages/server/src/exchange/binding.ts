@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalJson, type Identity, type Json } from '@countersign/protocol'
 import type { Parties } from './parties.js'
 import type { TokenRequest } from './request.js'
@@ -34,7 +34,7 @@ export function bindRequest(request: TokenRequest, parties: Parties): Binding {
     acr_values: request.raise?.aal ?? null,
     max_age: request.raise?.maxAge ?? null,
   })
-  return { json, hash: createHash('sha256').update(json).digest() }
+  return { json, hash: hash('sha256', json, 'buffer') }
 }
 
 function describeIdentity(identity: Identity): Json {

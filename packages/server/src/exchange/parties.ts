@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Identity, sameIdentity } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
 import type { IssuerKeys } from '../authority/issuer-keys/issuer-keys.js'
-import type { Session, SessionAnchors } from '../authority/session-anchors.js'
+import type { Found, Session, SessionAnchors } from '../authority/session-anchors.js'
 import type { Application, ZoneSnapshot } from '../authority/snapshot.js'
 import { type VerifiedSubject, verifySubjectToken } from '../authority/subject-token/verify.js'
 import type { Anchor, NewSession, Raise } from '../commit/item.js'
@@ -196,14 +196,15 @@ async function resolveIssuerToken(presented: PresentedToken, context: PartiesCon
     subject.sid ?? subject.tokenHash.toString('base64url'),
   ])
   const claims = { ...subject.claims }
-  let notBefore = 0
+  let last: Found = { session: undefined, notBefore: 0 }
   const found = await usableSession(context, async () => {
-    const look = await context.sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id))
-    notBefore = look.notBefore
-    return look.session
+    last = await context.sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id))
+    return last.session
   })
-  if (subject.issuedAt < notBefore) refuseSession('revoked')
+  if (subject.issuedAt < last.notBefore) refuseSession('revoked')
   if (found === undefined) {
+    // A session is not begun again with what began it: that would make it live as long as the token.
+    if (subject.issuedAt <= (last.session?.tokenIssuedAt ?? Number.NEGATIVE_INFINITY)) refuseSession('expired')
     const open = openUserSession(context, subject, keyHash)
     return { identity, session: asSession(context, open), open, claims }
   }
@@ -313,7 +314,7 @@ function asSession(context: PartiesContext, open: NewSession): Session {
 }
 
 function sessionKey(parts: readonly string[]): Buffer {
-  return createHash('sha256').update(JSON.stringify(parts)).digest()
+  return hash('sha256', JSON.stringify(parts), 'buffer')
 }
 
 function refuseToken(field: 'subject_token' | 'actor_token', cause: string): never {

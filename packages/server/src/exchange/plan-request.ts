@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { TOKEN_TYPES } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
 import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
@@ -122,7 +122,7 @@ function planIssue(
             sessionId: parties.session.id,
             principalId,
             bindingHash: binding.hash,
-            secretHash: createHash('sha256').update(request.challenge.response).digest(),
+            secretHash: hash('sha256', request.challenge.response, 'buffer'),
           },
           ...(presented.hadFailures ? { throttle: { applicationId: application.id, principalId, failed: false } } : {}),
         }),
@@ -131,7 +131,7 @@ function planIssue(
       : {
           recovery: {
             applicationId: application.id,
-            keyHash: createHash('sha256').update(request.idempotencyKey).digest(),
+            keyHash: hash('sha256', request.idempotencyKey, 'buffer'),
             bindingHash: binding.hash,
             challengeId: first ?? null,
             claims: { ...claims },

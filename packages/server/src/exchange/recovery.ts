@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { isMandateClaims, type MandateClaims } from '../mandate/claims.js'
 import type { Db } from '../store/database.js'
 import type { Binding } from './binding.js'
@@ -21,7 +21,7 @@ export interface Recovery {
 export async function readRecovery(db: Db, attempt: Attempt, binding: Binding): Promise<Recovery | undefined> {
   const { request, application, now } = attempt
   if (request.idempotencyKey === undefined) return undefined
-  const keyHash = createHash('sha256').update(request.idempotencyKey).digest()
+  const keyHash = hash('sha256', request.idempotencyKey, 'buffer')
   const row = await recoveryByKey(db, request.zoneId, application.id, keyHash)
   if (row === undefined || row.expires_at <= now) return undefined
   if (!row.binding_hash.equals(binding.hash)) {

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalJson, type Json, type Receipt } from '@countersign/protocol'
 import { sql } from 'kysely'
 import type { Tx } from '../store/database.js'
 import { newId } from '../store/ids.js'
+import { randomPooled } from '../store/random.js'
 import type { Opening } from '../store/tables.js'
 
 /**
@@ -66,7 +67,7 @@ export function createEvent(event: { zoneId: string; now: number; fields: EventF
 
 /** The hash of a leaf. @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1 */
 export function leafHash(canonical: string): Buffer {
-  return createHash('sha256').update('\0').update(canonical).digest()
+  return hash('sha256', `\0${canonical}`, 'buffer')
 }
 
 /** The receipt a response carries for an event at its leaf. */
@@ -86,7 +87,7 @@ export async function appendEvent(tx: Tx, event: LedgerEvent): Promise<Receipt> 
 
 function commitPersonal(value: EventValue, path: string, openings: { [path: string]: Opening }): Json {
   if (value instanceof Personal) {
-    const salt = randomBytes(16).toString('base64url')
+    const salt = randomPooled(16).toString('base64url')
     openings[path] = { salt, value: value.value }
     return { committed: commitment(salt, value.value) }
   }
@@ -101,5 +102,5 @@ function commitPersonal(value: EventValue, path: string, openings: { [path: stri
 
 /** What stands in an event for a personal value: SHA-256 over the salt and the value's canonical JSON, base64url. */
 export function commitment(salt: string, value: Json): string {
-  return createHash('sha256').update(salt).update('.').update(canonicalJson(value)).digest('base64url')
+  return hash('sha256', `${salt}.${canonicalJson(value)}`, 'base64url')
 }

@@ -18,8 +18,8 @@ export type MandateResult =
 export type MandateRefusal = 'malformed' | 'not_ours' | 'bad_signature' | 'wrong_issuer' | 'bad_claims' | 'expired'
 
 interface Remembered {
+  /** Which key signed it: a header is one key's, and a key one zone's. */
   readonly header: string
-  readonly zoneId: string
   readonly claims: MandateClaims
 }
 
@@ -44,7 +44,7 @@ export function verifyMandate(
   if (token.length > MAX_TOKEN_LENGTH) return refused('malformed')
   const hash = crypto.hash('sha256', token, 'base64url')
   const remembered = verified.get(hash)
-  if (remembered !== undefined && remembered.zoneId === snapshot.zoneId) {
+  if (remembered !== undefined) {
     const key = keysByHeader(snapshot).get(remembered.header)
     if (key === undefined || !isPublished(key, now)) return refused('not_ours')
     return checkClaims(snapshot, baseUrl, remembered.claims, now)
@@ -73,7 +73,7 @@ function verifyAnew(
     const claims = parseClaims(payload)
     if (claims === undefined) return refused('bad_claims')
     const result = checkClaims(snapshot, baseUrl, claims, now)
-    if (result.kind === 'verified') verified.set(hash, { header, zoneId: snapshot.zoneId, claims })
+    if (result.kind === 'verified') verified.set(hash, { header, claims })
     return result
   })
 }

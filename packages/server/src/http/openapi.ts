@@ -42,11 +42,15 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       },
     },
   },
-  transform: ({ schema, url }) => ({ url, schema: url.startsWith('/v1/') ? administrative(schema) : schema }),
+  transform: ({ schema, url, route }) => ({
+    url,
+    schema: url.startsWith('/v1/') ? complete(schema, route.onRequest) : schema,
+  }),
 }
 
-// What holds for every route of the administration need not be written at each.
-function administrative(schema: FastifySchema & { readonly security?: unknown }): FastifySchema {
-  const response = { ...(schema.response as object), default: problem }
-  return { security: [{ admin: [] }], ...schema, response } as FastifySchema
+// What holds for many routes need not be written at each: how they fail, and what their guard asks for.
+function complete(schema: FastifySchema, guard: unknown): FastifySchema {
+  const { security } = (guard ?? {}) as { readonly security?: object }
+  const response = { ...(schema?.response as object), default: problem }
+  return { ...(security && { security }), ...schema, response } as FastifySchema
 }

@@ -110,9 +110,9 @@ export interface RequireAdminOptions {
 export function requireAdmin(
   needed: Capability | readonly Capability[],
   options: RequireAdminOptions = {},
-): (request: FastifyRequest) => Promise<void> {
+): ((request: FastifyRequest) => Promise<void>) & { readonly security: object } {
   const anyOf: readonly Capability[] = typeof needed === 'string' ? [needed] : needed
-  return async (request) => {
+  const guard = async (request: FastifyRequest): Promise<void> => {
     const { adminAuthenticator } = request.server
     const actor = await adminAuthenticator.authenticate(request)
     const params = request.params as { readonly [name: string]: string }
@@ -129,6 +129,7 @@ export function requireAdmin(
     }
     request.adminActor = actor
   }
+  return Object.assign(guard, { security: [{ admin: [] }] })
 }
 
 /** The actor that {@link requireAdmin} let through. */

@@ -425,11 +425,11 @@ export class JsonWriter {
     return this.#left < 0 ? undefined : json
   }
 
-  /** Sets inside a set have become arrays, so they stand where these arrays do, as in OPA's conformance suite. */
+  /** An empty set inside a set stands where the empty array does that it becomes, as in OPA's conformance suite. */
   #set(set: RegoSet): Json[] | undefined {
     const sorted = set.sorted()
-    const elements = this.#elements(sorted)
-    return elements && sorted.some((element) => element instanceof RegoSet) ? elements.sort(compare) : elements
+    if (!sorted.some((element) => element instanceof RegoSet && element.size === 0)) return this.#elements(sorted)
+    return this.#elements(sorted.map((element) => (element instanceof RegoSet && element.size === 0 ? [] : element)).sort(compare))
   }
 }
 
@@ -439,11 +439,13 @@ export function toJsonText(value: Value): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(toJsonText).join()}]`
   if (value instanceof RegoSet) return `[${value.sorted().map(toJsonText).join()}]`
-  const members: string[] = []
+  const members: (readonly [string, string])[] = []
   for (const [key, element] of objectEntries(value as ObjectValue)) {
-    members.push(`${JSON.stringify(typeof key === 'string' ? key : toJsonText(key))}:${toJsonText(element)}`)
+    members.push([typeof key === 'string' ? key : toJsonText(key), toJsonText(element)])
   }
-  return `{${members.join()}}`
+  // Keys that were no strings have become some.
+  members.sort(([a], [b]) => compareStrings(a, b))
+  return `{${members.map(([key, element]) => `${JSON.stringify(key)}:${element}`).join()}}`
 }
 
 /** A Rego value from parsed JSON, copied: later changes of the argument don't reach it. Undefined when it is no JSON. */

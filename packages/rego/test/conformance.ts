@@ -41,7 +41,7 @@ function sorted(solutions: readonly unknown[]): string {
 }
 
 /** JSON with sorted keys and numbers by value. */
-function text(value: unknown): string {
+export function text(value: unknown): string {
   if (typeof value === 'bigint') return String(Number(value))
   if (value instanceof Decimal) return String(Number(value.toString()))
   if (Array.isArray(value)) return `[${value.map(text).join()}]`

@@ -7,7 +7,8 @@ import { emitTerm } from './emit-term.js'
 import { emitUnify } from './emit-unify.js'
 import { emitWith } from './emit-with.js'
 import type { Env } from './env.js'
-import type { CallNode, Node, Statement } from './ir.js'
+import type { CallNode, Local, Node, Statement } from './ir.js'
+import { children, withChildren } from './walk.js'
 
 /** Code for statements in order, and what `last` makes of each way in which they all hold. */
 export function emitBody(body: readonly Statement[], env: Env, last: (env: Env) => Step): Step {
@@ -100,37 +101,59 @@ function holds(value: Eval, next: Step): Step {
 }
 
 function emitNot(statement: Extract<Statement, { s: 'not' }>, env: Env, then: (env: Env) => Step): Step {
-  const succeed: Step = () => true
+  const succeed = () => () => true
   const next = then(env)
-  if (statement.inside)
-    return negate(
-      emitBody(statement.body, env, () => succeed),
-      next,
-    )
-  // Operands of a call are evaluated before the negation: where one is undefined, so is the statement.
-  const [inner] = statement.body
-  if (inner?.s !== 'term' || inner.node.n !== 'call') {
-    return negate(
-      emitBody(statement.body, env, () => succeed),
-      next,
-    )
-  }
-  const operands = inner.node.args.map((arg) => env.fresh(arg.at))
-  const values = inner.node.args.map((arg) => emitTerm(arg, env))
-  const slots = operands.map((operand) => operand.slot)
-  const args = inner.node.args.map(
-    (arg, at): Node => (arg.n === 'const' ? arg : { n: 'local', local: operands[at] ?? env.fresh(arg.at), at: arg.at }),
-  )
-  const bound = env.binding(...operands)
-  const body = emitBody([{ ...inner, node: { ...inner.node, args } }], bound, () => succeed)
-  return (c, f) => {
-    for (let at = 0; at < values.length; at++) {
-      const value = values[at]?.(c, f)
-      if (value === undefined) return false
-      f[slots[at] as number] = value
+  const [only] = statement.body
+  if (statement.inside || !only) return negate(emitBody(statement.body, env, succeed), next)
+  const before: Operand[] = []
+  const inner = withoutOperands(only, env, before)
+  const bound = env.binding(...before.map(({ local }) => local))
+  const negated = negate(emitBody([inner], bound, succeed), next)
+  return before.reduceRight<Step>((after, { local, value }) => {
+    const { slot } = local
+    return (c, f) => {
+      const found = value(c, f)
+      if (found === undefined) return false
+      f[slot] = found
+      return after(c, f)
     }
-    return !body(c, f) && next(c, f)
+  }, negated)
+}
+
+interface Operand {
+  readonly local: Local
+  readonly value: Eval
+}
+
+/**
+ * OPA evaluates references among the operands of a negated statement before the negation, so that one that is undefined makes the
+ * statement fail. Only the sides of an equality, and a reference that stands alone, are inside.
+ */
+function withoutOperands(statement: Statement, env: Env, before: Operand[]): Statement {
+  const outside = (node: Node): Node => {
+    switch (node.n) {
+      case 'ref': {
+        const local = env.fresh(node.at)
+        before.push({ local, value: emitTerm(node, env) })
+        return { n: 'local', local, at: node.at }
+      }
+      case 'array':
+      case 'set':
+      case 'object':
+        return withChildren(node, children(node).map(outside))
+      default:
+        return node
+    }
   }
+  const inside = (node: Node): Node => {
+    if (node.n !== 'ref') return outside(node)
+    return { ...node, path: node.path.map(outside) }
+  }
+  if (statement.s === 'unify') return { ...statement, left: inside(statement.left), right: inside(statement.right) }
+  if (statement.s !== 'term') return statement
+  const { node } = statement
+  if (node.n !== 'call') return { ...statement, node: inside(node) }
+  return { ...statement, node: { ...node, args: node.args.map(node.name === 'equal' ? inside : outside) } }
 }
 
 function negate(body: Step, next: Step): Step {

@@ -7,13 +7,13 @@ import { type ProblemDetail, ProblemError } from './problem.js'
 const MOST_ERRORS = 20
 
 /**
- * Validates with TypeBox: bodies as they are, everything else converted from text. Nothing is dropped or guessed; a
- * member that a schema does not know is an error.
+ * Validates with TypeBox: bodies as they are (none is one without members), everything else converted from text.
+ * Nothing is dropped or guessed; a member that a schema does not know is an error.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema)
   return (value: unknown) => {
-    const input = httpPart === 'body' ? (value ?? (value === undefined ? {} : null)) : Value.Convert(schema, value)
+    const input = httpPart === 'body' ? (value ?? {}) : Value.Convert(schema, value)
     if (validator.Check(input)) return { value: input }
     return { error: invalid(httpPart ?? 'body', validator.Errors(input)) }
   }

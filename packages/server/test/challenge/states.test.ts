@@ -73,7 +73,15 @@ test('whatever is done to a challenge, it only takes steps that the precedence a
         }
       },
     ),
-    { numRuns: 30 },
+    {
+      numRuns: 30,
+      // So that every state is reached in every run.
+      examples: [
+        [['carol', 'carol', 'dave', 'consume', 'reject'], 2],
+        [['later', 'later', 'later', 'carol', 'consume'], 1],
+        [['dave', 'reject', 'consume'], 1],
+      ],
+    },
   )
   expect([...seen].sort()).toEqual(['consumed', 'expired', 'pending', 'rejected', 'satisfied'])
 })

@@ -92,12 +92,19 @@ export function answerOAuthError(
       new OAuthError('invalid_request', CLIENT_FAULTS[status] ?? 'the request is malformed', { status }),
     )
   }
-  request.log.error({ err: error }, 'a request of the token endpoint family failed')
+  request.log.error({ err: withoutValues(error) }, 'a request of the token endpoint family failed')
   return sendOAuthError(
     request,
     reply,
     new OAuthError('temporarily_unavailable', 'the service cannot answer now; try again', { retryAfter: 1 }),
   )
+}
+
+// The database repeats values in its messages, and a value may be a secret: of its errors the code says enough.
+function withoutValues(error: FastifyError) {
+  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at '))
+  const message = 'severity' in error ? undefined : error.message
+  return { type: error.name, code: error.code, message, stack: frames?.join('\n') }
 }
 
 const CLIENT_FAULTS: { readonly [status: number]: string } = {

@@ -15,6 +15,8 @@ export class PrivateAddressError extends Error {
 
 export interface GuardedAgentOptions {
   readonly allowPrivateAddresses: boolean
+  /** Certificates (PEM) to trust instead of the usual authorities. */
+  readonly ca?: string
   /** How names are resolved; the system's way by default. */
   readonly lookup?: LookupFunction
 }
@@ -29,10 +31,11 @@ const TIMEOUT = 5_000
  *
  * @see https://owasp.org/www-community/attacks/Server_Side_Request_Forgery
  */
-export function createGuardedAgent({ allowPrivateAddresses, lookup }: GuardedAgentOptions): Agent {
+export function createGuardedAgent({ allowPrivateAddresses, ca, lookup }: GuardedAgentOptions): Agent {
   const resolve = lookup ?? (lookupAddress as LookupFunction)
   const connector = buildConnector({
     timeout: CONNECT_TIMEOUT,
+    ...(ca !== undefined && { ca }),
     lookup: allowPrivateAddresses ? resolve : publicOnly(resolve),
   })
   return new Agent({

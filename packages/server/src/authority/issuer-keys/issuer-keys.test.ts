@@ -1,5 +1,6 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type LookupFunction, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -186,7 +187,28 @@ describe('a fetch of keys', () => {
     })
     const started = Date.now()
     expect(await fetchFrom(trickle.url)).toEqual({ kind: 'failed', reason: 'unreachable' })
-    expect(Date.now() - started).toBeLessThan(8000)
+    expect(Date.now() - started).toBeLessThan(15_000)
+  })
+
+  it('believes an issuer by its certificate, and no other', async () => {
+    const { key, cert } = selfSigned('localhost')
+    const server = createTlsServer({ key, cert }, (_request, response) => {
+      response.setHeader('connection', 'close')
+      response.end(JSON.stringify(jwks('a')))
+    })
+    const url = `https://localhost:${await listen(server)}/jwks`
+    expect(await fetchFrom(url)).toEqual({ kind: 'failed', reason: 'unreachable' })
+    const other = await listen(createTlsServer(selfSigned('elsewhere')))
+    for (const [ca, port, kind] of [
+      [cert, new URL(url).port, 'fetched'],
+      [cert, other, 'failed'],
+      [selfSigned('localhost').cert, new URL(url).port, 'failed'],
+    ] as const) {
+      const dispatcher = createGuardedAgent({ allowPrivateAddresses: true, ca })
+      closing.push(() => dispatcher.destroy())
+      const outcome = await fetchJwks(`https://localhost:${port}/jwks`, { dispatcher, allowHttp: false })
+      expect(outcome.kind).toBe(kind)
+    }
   })
 
   it('is never made without TLS, or with credentials in the URL, to the public internet', async () => {
@@ -195,6 +217,38 @@ describe('a fetch of keys', () => {
     }
   })
 })
+
+/** A certificate of a name that vouches for itself, in DER by hand (RFC 5280 section 4.1), since Node writes none. */
+function selfSigned(name: string): { key: string; cert: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const der = (tag: number, ...parts: Buffer[]): Buffer => {
+    const body = Buffer.concat(parts)
+    const length = body.length < 128 ? [body.length] : [0x82, body.length >> 8, body.length & 255]
+    return Buffer.concat([Buffer.from([tag, ...length]), body])
+  }
+  const sequence = (...parts: Buffer[]) => der(0x30, ...parts)
+  const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'))
+  const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'))
+  const commonName = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from(name)))))
+  const time = (year: number) => der(0x17, Buffer.from(`${year % 100}0101000000Z`))
+  const altNames = sequence(oid('551d11'), der(0x04, sequence(der(0x82, Buffer.from(name)))))
+  const toBeSigned = sequence(
+    der(0xa0, der(0x02, Buffer.from([2]))),
+    der(0x02, Buffer.from([1])),
+    ecdsaWithSha256,
+    commonName,
+    sequence(time(2020), time(2049)),
+    commonName,
+    publicKey.export({ format: 'der', type: 'spki' }),
+    der(0xa3, sequence(altNames)),
+  )
+  const signature = der(0x03, Buffer.from([0]), sign('sha256', toBeSigned, privateKey))
+  const pem = sequence(toBeSigned, ecdsaWithSha256, signature).toString('base64').replace(/.{64}/g, '$&\n')
+  return {
+    key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    cert: `-----BEGIN CERTIFICATE-----\n${pem}\n-----END CERTIFICATE-----\n`,
+  }
+}
 
 const octet = fc.nat(255)
 const v4 = (...parts: fc.Arbitrary<number>[]) => fc.tuple(...parts).map((numbers) => numbers.join('.'))

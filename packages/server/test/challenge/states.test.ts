@@ -102,10 +102,8 @@ test('a list by state holds exactly the challenges that are in it', async () => 
   const ids = new Set(Object.values(made).map(({ id }) => id))
   for (const [state, { id }] of Object.entries(made)) {
     const { body } = await list(`state=${state}&limit=500`)
-    expect(
-      body.items.filter((item: { id: string }) => ids.has(item.id)).map((item: { id: string }) => item.id),
-    ).toEqual([id])
-    expect(body.items.every((item: { state: string }) => item.state === state)).toBe(true)
+    expect(body.items.filter((item) => ids.has(item.id)).map((item) => item.id)).toEqual([id])
+    expect(body.items.every((item) => item.state === state)).toBe(true)
   }
 })
 
@@ -115,7 +113,7 @@ test('a list filters by type and by principal, the id alone or the whole identit
   await world.challenge({ type: 'mfa', principalId: identityKey({ ...principal, id: 'x,"er\\"in"]' }) })
   for (const text of [principal.id, identityKey(principal)]) {
     const { body } = await list(`principal=${encodeURIComponent(text)}&type=mfa`)
-    expect(body.items.map((item: { id: string }) => item.id)).toEqual([id])
+    expect(body.items.map((item) => item.id)).toEqual([id])
   }
   expect((await list(`principal=er&type=mfa`)).body.items).toEqual([])
   expect((await list(`principal=${encodeURIComponent(principal.id)}&type=human_approval`)).body.items).toEqual([])
@@ -129,7 +127,7 @@ test('pages skip nothing and repeat nothing, also when times tie and more come i
   let cursor: string | null = null
   do {
     const page = await list(`principal=${principalId}&limit=3${cursor === null ? '' : `&cursor=${cursor}`}`)
-    seen.push(...page.body.items.map((item: { id: string }) => item.id))
+    seen.push(...page.body.items.map((item) => item.id))
     cursor = page.body.next_cursor
     await world.challenge({ principalId })
   } while (cursor !== null)

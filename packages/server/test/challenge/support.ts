@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type ChallengeType, canonicalJson, type Identity, identityKey } from '@countersign/protocol'
+import {
+  type ChallengeState,
+  type ChallengeType,
+  canonicalJson,
+  type Identity,
+  identityKey,
+} from '@countersign/protocol'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { installAdminAuthentication } from '../../src/authority/admin-tokens/authenticate.js'
@@ -104,10 +110,10 @@ export class ChallengeWorld {
     const bus = await openPostgresBus(this.connection, () => {})
     const app = await createApp({ log: pino({ level: 'silent' }), metrics: createMetrics(), readiness: [] })
     const clock = new DatabaseClock()
-    await clock.sync(db as never)
+    await clock.sync(db)
     const adminTokenHash = createHash('sha256').update(BOOTSTRAP).digest()
     installCors(app, async (origin) => origin.endsWith('.registered.example'))
-    installAdminAuthentication(app as never, { db, clock, adminTokenHash })
+    installAdminAuthentication(app, { db, clock, adminTokenHash })
     await app.register(challengeRoutes({ db, sealer: createSealer(Buffer.alloc(32, 1)) }))
     await app.register(challengeWaitRoutes(limits === undefined ? { db, bus } : { db, bus, limits }))
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -268,11 +274,22 @@ export class ChallengeWorld {
   }
 }
 
+/** What answers may hold, as far as tests name it. */
+export interface Body {
+  readonly code?: string
+  readonly error?: string
+  readonly requestId?: string
+  readonly state: ChallengeState
+  readonly decision_reason?: string
+  readonly proofs?: readonly unknown[]
+  readonly items: readonly { readonly id: string; readonly state: ChallengeState }[]
+  readonly next_cursor: string | null
+}
+
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: bodies are what tests look into
-  readonly body: any
+  readonly body: Body
   readonly ms: number
 }
 
@@ -306,8 +323,8 @@ export async function call(
 }
 
 /** A receiver on loopback. */
-export async function listen(handler: Parameters<typeof createServer>[1]): Promise<{ server: Server; url: string }> {
-  const server = createServer(handler as never)
+export async function listen(handler: RequestListener): Promise<{ server: Server; url: string }> {
+  const server = createServer(handler)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }

@@ -46,14 +46,20 @@ interface StandingRow {
   now: number
 }
 
-/** The origins whose pages may call for an application. */
-export async function readOrigins(db: Db, zoneId: string, applicationId: string): Promise<readonly string[]> {
+/** The origins whose pages may call for an application; undefined when it is gone, or its zone is. */
+export async function readOrigins(
+  db: Db,
+  zoneId: string,
+  applicationId: string,
+): Promise<readonly string[] | undefined> {
   const application = await db
     .selectFrom('applications')
-    .select('origins')
-    .where('zone_id', '=', zoneId)
-    .where('id', '=', applicationId)
-    .where('deleted_at', 'is', null)
+    .innerJoin('zones', 'zones.id', 'applications.zone_id')
+    .select('applications.origins')
+    .where('applications.zone_id', '=', zoneId)
+    .where('applications.id', '=', applicationId)
+    .where('applications.deleted_at', 'is', null)
+    .where('zones.deleted_at', 'is', null)
     .executeTakeFirst()
-  return application?.origins ?? []
+  return application?.origins
 }

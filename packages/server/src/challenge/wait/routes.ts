@@ -123,8 +123,10 @@ async function authorise(
   const { challenge } = await readChallenge(db, zoneId, id)
   if (!secretMatches(secret, challenge?.secretHashes ?? []) || challenge === undefined) throw noSuchChallenge()
   const { applicationId } = challenge
+  const origins = await readOrigins(db, zoneId, applicationId)
+  if (origins === undefined) throw noSuchChallenge()
   // The secret says which application asks, so no other's pages may read the answer.
-  if (request.headers.origin !== undefined) narrowCors(request, reply, await readOrigins(db, zoneId, applicationId))
+  narrowCors(request, reply, origins)
   return { zoneId, id, applicationId }
 }
 

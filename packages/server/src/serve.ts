@@ -106,7 +106,11 @@ export async function startService(config: Config, options: ServeOptions = {}): 
     undo.push(() => commit.close())
     const sealer = createSealer(config.kek)
     const { baseUrl, allowPrivateAddresses } = config
-    const issuerKeys = new IssuerKeys({ allowPrivateAddresses })
+    const issuerKeys = new IssuerKeys({
+      allowPrivateAddresses,
+      onFailure: ({ issuer }, reason) => log.warn({ issuer, reason }, "an issuer's keys could not be fetched"),
+    })
+    undo.push(() => issuerKeys.close())
     const exchange = new Exchange({ db, clock, sealer, snapshots, sessions, issuerKeys, commit, baseUrl, log })
 
     const app = await createApp({

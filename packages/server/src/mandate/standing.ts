@@ -1,4 +1,5 @@
-import { type Identity, sameIdentity } from '@countersign/protocol'
+import type { Identity } from '@countersign/protocol'
+import { coveringGrant } from '../authority/covering-grant.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import { BatchedRead } from '../store/batched-read.js'
 import type { Db } from '../store/database.js'
@@ -51,16 +52,9 @@ function identityOf({ kind, issuer, subject }: SessionState): Identity {
 
 /** Whether grants of today still cover every resource and scope that the mandate is for. */
 function isGranted(snapshot: ZoneSnapshot, claims: MandateClaims, subject: Identity, now: number): boolean {
-  const grants = (snapshot.grants.get(claims.client_id) ?? []).filter(
-    (grant) =>
-      (grant.expiresAt === null || now < grant.expiresAt) &&
-      (grant.subject === null || sameIdentity(grant.subject, subject)) &&
-      // Labels are of agents; a grant for them says nothing of a mandate without one.
-      (grant.label === null || claims.agent_session_id !== undefined),
-  )
   const scopes = claims.scope === '' ? [] : claims.scope.split(' ')
   const covered = (resourceId: string, of: readonly string[]): boolean =>
-    grants.some((grant) => grant.resourceId === resourceId && of.every((scope) => grant.scopes.includes(scope)))
+    coveringGrant(snapshot, { applicationId: claims.client_id, subject, resourceId, scopes: of, now }) !== undefined
   const resources = audienceOf(claims).map((identifier) => snapshot.resources.get(identifier))
   return (
     resources.every(

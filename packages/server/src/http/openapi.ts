@@ -37,20 +37,26 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     components: {
+      responses: { Problem: problem },
       securitySchemes: {
         admin: { type: 'http', scheme: 'bearer', description: 'An admin token.' },
       },
     },
   },
-  transform: ({ schema, url, route }) => ({
-    url,
-    schema: url.startsWith('/v1/') ? complete(schema, route.onRequest) : schema,
-  }),
-}
-
-// What holds for many routes need not be written at each: how they fail, and what their guard asks for.
-function complete(schema: FastifySchema, guard: unknown): FastifySchema {
-  const { security } = (guard ?? {}) as { readonly security?: object }
-  const response = { ...(schema?.response as object), default: problem }
-  return { ...(security && { security }), ...schema, response } as FastifySchema
+  // What holds for many routes need not be written at each: what their guard asks for, and how they fail.
+  transform: ({ schema, url, route }) => {
+    const { security } = (route.onRequest ?? {}) as { readonly security?: object }
+    return { url, schema: (security === undefined ? schema : { security, ...schema }) as FastifySchema }
+  },
+  transformObject: (document) => {
+    if (!('openapiObject' in document)) return document.swaggerObject
+    const { openapiObject } = document
+    for (const [path, methods] of Object.entries(openapiObject.paths ?? {})) {
+      if (!path.startsWith('/v1/')) continue
+      for (const operation of Object.values(methods ?? {}) as { responses?: object }[]) {
+        operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Problem' } }
+      }
+    }
+    return openapiObject
+  },
 }

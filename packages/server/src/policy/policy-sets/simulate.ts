@@ -1,5 +1,5 @@
 import { CHALLENGE_TYPES, isAal, isChallengeType } from '@countersign/protocol'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { requireAdmin } from '../../authority/admin-tokens/authenticate.js'
 import { unprocessable } from '../../authority/administration/checks.js'
 import { findRow } from '../../authority/administration/rows.js'
@@ -8,10 +8,10 @@ import type { App } from '../../http/app.js'
 import { notFound } from '../../http/problem.js'
 import type { Clock } from '../../store/clock.js'
 import type { Db } from '../../store/database.js'
-import { compilePolicySet } from '../compile.js'
+import { type CompiledPolicySet, compilePolicySet } from '../compile.js'
 import { describeDemand } from '../composition.js'
 import type { PolicyDecision } from '../decision.js'
-import { evaluateCompiled } from '../evaluate.js'
+import { evaluateCompiled, explainCompiled } from '../evaluate.js'
 import type { PolicyInput } from '../input.js'
 import type { ResolvedChallenge } from '../proof.js'
 import { checkMembers } from './members.js'
@@ -31,6 +31,16 @@ const Demand = exactly({
   reason: Type.Optional(Type.String()),
 })
 
+const Place = { line: Type.Integer(), column: Type.Integer() }
+const Rule = exactly({
+  policy: Type.String({ description: 'The name of the policy it stands in.' }),
+  rule: Type.String({ description: 'Its path, as in `data.countersign.authz.allow`.' }),
+  ...Place,
+  fired: Type.Boolean(),
+  value: Type.Optional(Type.Unknown()),
+  failed_at: Type.Optional(exactly(Place)),
+})
+
 const Simulated = exactly({
   version_id: Id,
   decision: Type.Enum(['allow', 'deny'], { description: 'A step-up that is asked for is a deny.' }),
@@ -38,6 +48,7 @@ const Simulated = exactly({
   determining_policies: Type.Array(Type.String()),
   diagnostics: Type.Array(Type.Unknown()),
   step_up: Type.Array(Demand, { description: 'What would have to be proved first.' }),
+  rules: Type.Array(Rule, { description: 'What was looked at, and which of it held.' }),
 })
 
 export interface SimulateDeps {
@@ -62,7 +73,7 @@ export function simulateRoute(app: App, deps: SimulateDeps): void {
     async (request) => {
       const { zone_id: zoneId, id } = request.params
       if ((await findRow(deps.db, 'policy_sets', zoneId, id)) === undefined) throw notFound()
-      const { version_id: versionId, input } = request.body
+      const { version_id: versionId, input: given } = request.body
       const version =
         versionId === undefined
           ? (await latestSetVersions(deps.db, zoneId, [id])).get(id)
@@ -70,10 +81,11 @@ export function simulateRoute(app: App, deps: SimulateDeps): void {
       if (version === undefined)
         throw unprocessable('unknown_version', 'version_id names no version of this policy set')
       const compiled = compilePolicySet(await checkMembers(deps.db, zoneId, version.policy_versions))
-      const now = instantOf(input, deps.clock.now())
+      const now = instantOf(given, deps.clock.now())
       // What an author gives need not have the shape of an input; evaluation fails closed on what it does not find.
-      const decision = evaluateCompiled(compiled, input as unknown as PolicyInput, proofsOf(input, now), now)
-      return { version_id: version.id, ...toAnswer(decision) }
+      const input = given as unknown as PolicyInput
+      const decision = evaluateCompiled(compiled, input, proofsOf(given, now), now)
+      return { version_id: version.id, ...toAnswer(decision), rules: rulesOf(compiled, input, now) }
     },
   )
 }
@@ -89,6 +101,24 @@ function toAnswer(decision: PolicyDecision) {
         ? decision.demands.map((demand) => ({ ...describeDemand(demand), type: demand.type }))
         : [],
   }
+}
+
+/** The rules that were looked at, each once. */
+function rulesOf(compiled: CompiledPolicySet, input: PolicyInput, now: number): Static<typeof Rule>[] {
+  const rules = new Map<string, Static<typeof Rule>>()
+  for (const { rule, file, line, column, fired, value, failedAt } of explainCompiled(compiled, input, now)) {
+    const told = {
+      policy: file,
+      rule,
+      line,
+      column,
+      fired,
+      ...(fired && { value }),
+      ...(failedAt && { failed_at: failedAt }),
+    }
+    rules.set(`${file}:${line}:${column}`, told)
+  }
+  return [...rules.values()]
 }
 
 type Members = { readonly [member: string]: unknown }

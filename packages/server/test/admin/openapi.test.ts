@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type TestService, testService } from './support/client.js'
+
+let service: TestService
+let document: {
+  openapi: string
+  paths: { [path: string]: { [method: string]: { summary?: string; security?: object[] } } }
+}
+
+beforeAll(async () => {
+  service = await testService()
+  document = (await (await fetch(`${service.url}/openapi.json`)).json()) as typeof document
+})
+afterAll(() => service.close())
+
+const FILE = new URL('../../../../docs/openapi.json', import.meta.url)
+
+// `npm run openapi -w @countersign/server` writes it anew.
+test('the checked-in document is what the server generates', async () => {
+  if (process.env.WRITE_OPENAPI === '1') await writeFile(FILE, JSON.stringify(document, null, 2))
+  expect(JSON.parse(await readFile(FILE, 'utf8'))).toEqual(document)
+})
+
+test('it is OpenAPI 3.1, and every route of the administration says what it is and who may', () => {
+  expect(document.openapi).toBe('3.1.0')
+  for (const [path, methods] of Object.entries(document.paths)) {
+    if (!path.startsWith('/v1/')) continue
+    for (const [method, { summary, security }] of Object.entries(methods)) {
+      expect(summary, `${method} ${path}`).toMatch(/^[A-Z]/)
+      if (!path.includes('/decisions/')) expect(security, `${method} ${path}`).toEqual([{ admin: [] }])
+    }
+  }
+})
+
+test('its references resolve', () => {
+  const text = JSON.stringify(document)
+  for (const [, pointer] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+    const found = String(pointer)
+      .split('/')
+      .reduce<unknown>((at, key) => (at as { [key: string]: unknown } | undefined)?.[key], document)
+    expect(found, pointer).toBeDefined()
+  }
+})

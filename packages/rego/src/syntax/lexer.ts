@@ -1,4 +1,3 @@
-import { diagnostic, RegoError } from '../errors.js'
 import type { Comment, Span } from './ast.js'
 
 export type TokenKind =
@@ -30,6 +29,17 @@ export const KEYWORDS: ReadonlySet<string> = new Set(
   'as contains default else every false if import in package not null some true with'.split(' '),
 )
 
+/**
+ * Source text that does not parse. Not an `Error`: the parser tries one reading, then another, and a stack trace for each
+ * failure would cost more than the parsing.
+ */
+export class ParseFailure {
+  constructor(
+    readonly message: string,
+    readonly at: Span,
+  ) {}
+}
+
 const OPERATORS = [':=', '==', '!=', '<=', '>=', ...'=<>+-*/%&|()[]{},.:;']
 const IDENT = /[A-Za-z_][A-Za-z0-9_]*/y
 const NUMBER = /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
@@ -59,7 +69,7 @@ export class Lexer {
   }
 
   fail(message: string, at: Span): never {
-    throw new RegoError([diagnostic('rego_parse_error', message, at)])
+    throw new ParseFailure(message, at)
   }
 
   /** The token that starts at or after an offset. */

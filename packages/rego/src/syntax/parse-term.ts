@@ -1,7 +1,7 @@
-import { RegoError } from '../errors.js'
 import { parseNumber } from '../number.js'
 import type { Body, CallTerm, Literal, Span, Term, VarTerm } from './ast.js'
 import { Cursor } from './cursor.js'
+import { ParseFailure } from './lexer.js'
 
 const RELATIONS = new Map([
   ['==', 'equal'],
@@ -32,7 +32,7 @@ const MAX_EXPONENT = 30_103
 /** Parses terms: everything that has a value. */
 export abstract class TermParser extends Cursor {
   /** Offsets after which no comprehension body stands, so that nested `{a | {b | …` is not tried again and again. */
-  readonly #noComprehension = new Map<number, RegoError>()
+  readonly #noComprehension = new Map<number, ParseFailure>()
 
   protected abstract body(end: string): Body
   protected abstract literal(): Literal
@@ -65,7 +65,7 @@ export abstract class TermParser extends Cursor {
     try {
       return parse()
     } catch (error) {
-      if (error instanceof RegoError) return undefined
+      if (error instanceof ParseFailure) return undefined
       throw error
     }
   }
@@ -257,7 +257,7 @@ export abstract class TermParser extends Cursor {
       this.next()
       return body
     } catch (error) {
-      if (!(error instanceof RegoError)) throw error
+      if (!(error instanceof ParseFailure)) throw error
       this.#noComprehension.set(offset, error)
       restore()
       return undefined

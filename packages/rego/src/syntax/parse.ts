@@ -1,5 +1,6 @@
-import { type Diagnostic, RegoError } from '../errors.js'
+import { type Diagnostic, diagnostic, RegoError } from '../errors.js'
 import type { Body, Else, Head, Import, Module, Rule, Span, Term } from './ast.js'
+import { ParseFailure } from './lexer.js'
 import { BodyParser } from './parse-body.js'
 
 /**
@@ -8,12 +9,25 @@ import { BodyParser } from './parse-body.js'
  * @throws RegoError `rego_parse_error`
  */
 export function parseModule(source: string, file: string): Module {
-  return new ModuleParser(source, file).module()
+  return reported(() => new ModuleParser(source, file).module())
 }
 
 /** Parses a query: statements as in a rule's body. */
 export function parseQuery(source: string, file = '<query>'): Body {
-  return new ModuleParser(source, file).query()
+  return reported(() => new ModuleParser(source, file).query())
+}
+
+function reported<R>(parse: () => R): R {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof ParseFailure) throw new RegoError([parseError(error)])
+    throw error
+  }
+}
+
+function parseError({ message, at }: ParseFailure): Diagnostic {
+  return diagnostic('rego_parse_error', message, at)
 }
 
 class ModuleParser extends BodyParser {
@@ -38,8 +52,8 @@ class ModuleParser extends BodyParser {
         else rules.push(this.#rule())
         if (!this.atEnd() && !this.token.newline && !this.accept(';')) this.unexpected('expected a new line')
       } catch (error) {
-        if (!(error instanceof RegoError)) throw error
-        errors.push(...error.errors)
+        if (!(error instanceof ParseFailure)) throw error
+        errors.push(parseError(error))
         this.#recover()
       }
     }
@@ -185,26 +199,19 @@ class ModuleParser extends BodyParser {
   #ruleBody(): Body {
     if (!this.is('{') || this.isRefAhead()) return [this.literal()]
     const restore = this.save()
-    let literalError: RegoError | undefined
     try {
       const literal = this.literal()
       const term = literal.statement.type === 'term' ? literal.statement.term : undefined
       // A lone set is never false: what looks like one is a body.
       if (term?.type !== 'set') return [literal]
     } catch (error) {
-      if (!(error instanceof RegoError)) throw error
-      literalError = error
+      if (!(error instanceof ParseFailure)) throw error
     }
     restore()
-    try {
-      this.next()
-      const body = this.body('}')
-      this.next()
-      return body
-    } catch (error) {
-      if (!(error instanceof RegoError) || !literalError) throw error
-      throw error
-    }
+    this.next()
+    const body = this.body('}')
+    this.next()
+    return body
   }
 
   #else(head: Head): Else {

@@ -34,7 +34,7 @@ export function stepUpDemand(answer: AnswerHead): StepUpDemand | undefined {
   const maxAge = params.get('max_age')
   return {
     acrValues: params.get('acr_values'),
-    maxAge: maxAge && /^\d{1,9}$/.test(maxAge) ? Number(maxAge) : undefined,
+    maxAge: maxAge && /^\d{1,15}$/.test(maxAge) ? Number(maxAge) : undefined,
     scope: params.get('scope'),
     resourceMetadata: params.get('resource_metadata'),
   }

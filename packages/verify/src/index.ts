@@ -1,1 +1,9 @@
-export {}
+export type { TokenClaims } from '@countersign/client/verify-token'
+export { type IntrospectionOptions, introspection } from './introspection.js'
+export type { Actor, Mandate } from './mandate.js'
+export { type Authorization, MandateVerifier, type MandateVerifierOptions } from './mandate-verifier.js'
+export { type MetadataOptions, metadataUrlOf, type ResourceMetadata } from './metadata.js'
+export type { Refusal, RefusalCode } from './refusal.js'
+export type { Requirement, StepUpRequirement } from './requirement.js'
+export type { RevocationCheck } from './revocation.js'
+export { type Revocation, RevocationList, type RevocationListOptions } from './revocation-list.js'

@@ -35,6 +35,8 @@ export async function examplesOf(name: string, entries: Readonly<Record<string, 
     for (const [, names = ''] of text.matchAll(/export (?:type )?\{([^}]*)\}/g)) {
       for (const one of names.split(',')) exported.set(one.replace(/^\s*type\s/, '').trim(), entry)
     }
+    for (const [, one = ''] of text.matchAll(/^export (?:async )?(?:function|class|const) (\w+)/gm))
+      exported.set(one, entry)
   }
   const found: Snippet[] = []
   const files = (await readdir(src, { recursive: true })).filter((file) => /(?<!\.test)\.tsx?$/.test(file))

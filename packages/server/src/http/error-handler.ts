@@ -18,6 +18,7 @@ export function toProblem(error: unknown): ProblemError {
     const known = FASTIFY_PROBLEMS[code] ?? databaseProblem(code)
     if (known !== undefined) return known
   }
+  if (error instanceof Error && LOST_CONNECTION.test(error.message)) return BUSY
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ProblemError(statusCode, 'invalid_request', 'the request is malformed')
   }
@@ -63,6 +64,9 @@ const RETRYABLE: ReadonlySet<string> = new Set([
   'ENOENT',
   'ETIMEDOUT',
 ])
+
+// What `pg` says, without a code, when a connection breaks under a query or cannot be had.
+const LOST_CONNECTION = /^(?:Connection terminated|Client has encountered a connection error|timeout exceeded when )/
 
 // An error of the database repeats values in its detail; the log needs only what failed and where.
 function withoutValues(error: unknown): unknown {

@@ -63,7 +63,9 @@ export function clientConfig(connection: Connection): pg.ClientConfig {
 /** A pool of connections and Kysely on it, for everything that is not the commit. */
 export function openDatabase(connection: Connection, size: number): { db: Db; pool: pg.Pool } {
   const pool = new pg.Pool({ ...clientConfig(connection), max: size, idleTimeoutMillis: 30_000 })
-  // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
+  // A connection that breaks is replaced, and whoever was using it is told by their query. Without listeners, for when
+  // it is idle and for when it is lent out, it would end the process.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -88,16 +88,36 @@ async function serving(child: ChildProcess): Promise<void> {
   })
 }
 
-/** The processes of the database in a home: the server and each of its workers. */
-export function databaseProcesses(home: Home): number[] {
-  const all = processes()
-  const server = all.find(({ command }) => command.includes(join(home.dataDir, 'postgres')))
-  return server === undefined ? [] : [server.pid]
+/** The processes of the embedded database in a home, the server first. Each carries the cluster's name in its command. */
+export async function databaseProcesses(home: Home): Promise<number[]> {
+  const cluster = await stat(join(home.dataDir, 'postgres')).catch(() => undefined)
+  if (cluster === undefined) return []
+  const mark = `countersign-${cluster.dev}-${cluster.ino}`
+  const named = processes().filter(({ command }) => command.includes(mark))
+  const isServer = ({ command }: { command: string }): boolean => command.includes(`cluster_name=${mark}`)
+  return [...named.filter(isServer), ...named.filter((process) => !isServer(process))].map(({ pid }) => pid)
+}
+
+/** Ends processes as a crash would; whichever have gone already are gone. */
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** How to reach the embedded database of a home while it runs. */
+export async function databaseUrl(home: Home): Promise<string> {
+  const lines = (await readFile(join(home.dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')
+  return `postgresql://countersign@localhost:${lines[3]}/countersign?host=${encodeURIComponent(lines[4] ?? '')}`
 }
 
 /** Takes a home away, with whatever still runs in it. */
 export async function removeHome(home: Home): Promise<void> {
-  for (const pid of databaseProcesses(home)) process.kill(pid, 'SIGKILL')
+  killAll(await databaseProcesses(home))
   await rm(home.dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
 }
 

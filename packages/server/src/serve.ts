@@ -111,7 +111,20 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       onFailure: ({ issuer }, reason) => log.warn({ issuer, reason }, "an issuer's keys could not be fetched"),
     })
     undo.push(() => issuerKeys.close())
-    const exchange = new Exchange({ db, clock, sealer, snapshots, sessions, issuerKeys, commit, baseUrl, log })
+    const webhooks = new WebhookWorker({ db, sealer, snapshots, log, allowPrivateAddresses })
+    const onWebhook = (): void => webhooks.wake()
+    const exchange = new Exchange({
+      db,
+      clock,
+      sealer,
+      snapshots,
+      sessions,
+      issuerKeys,
+      commit,
+      baseUrl,
+      log,
+      onWebhook,
+    })
 
     const app = await createApp({
       log,
@@ -154,7 +167,6 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       await app.register(authzenRoutes(point, baseUrl))
     }
 
-    const webhooks = new WebhookWorker({ db, sealer, snapshots, log, allowPrivateAddresses })
     const sweeper = new Sweeper({ db, log })
     for (const worker of [webhooks, sweeper]) {
       worker.start()

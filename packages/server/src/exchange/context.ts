@@ -20,6 +20,8 @@ export interface ExchangeDeps {
   readonly commit: CommitQueue
   readonly baseUrl: string
   readonly log: Logger
+  /** Told after a challenge with a webhook has been committed. */
+  readonly onWebhook: () => void
 }
 
 /** Where a request came from. */

@@ -170,6 +170,7 @@ function planPause(it: Case, pause: Pause, judgement?: Judgement): Plan {
     item: { ...standing(attempt, parties), event, create, join },
     answer: (receipt) => {
       learnSession(it)
+      if (create !== undefined && create.webhookPayload !== null) it.deps.onWebhook()
       return { kind: 'paused', body: { ...pause.body, receipt } }
     },
   }

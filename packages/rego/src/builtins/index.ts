@@ -7,9 +7,12 @@ import { encoding } from './encoding.js'
 import { glob } from './glob.js'
 import { graph } from './graph.js'
 import { json } from './json.js'
+import { jsonPaths } from './json-paths.js'
+import { jwt } from './jwt.js'
 import { net } from './net.js'
 import { numbers } from './numbers.js'
 import { objects } from './objects.js'
+import { privateKeyBuiltins } from './private-keys.js'
 import { regex } from './regex.js'
 import { semver } from './semver.js'
 import { sets } from './sets.js'
@@ -19,7 +22,9 @@ import { subset } from './subset.js'
 import { time } from './time.js'
 import { types } from './types.js'
 import { units } from './units.js'
+import { unsupportedBuiltins } from './unsupported.js'
 import { uuid } from './uuid.js'
+import { yaml } from './yaml.js'
 
 /** Every built-in that is a function of its operands, by name. */
 export const builtins = registry(
@@ -32,9 +37,12 @@ export const builtins = registry(
   glob,
   graph,
   json,
+  jsonPaths,
+  jwt,
   net,
   numbers,
   objects,
+  privateKeyBuiltins,
   regex,
   semver,
   sets,
@@ -43,5 +51,22 @@ export const builtins = registry(
   time,
   types,
   units,
+  unsupportedBuiltins,
   uuid,
+  yaml,
 )
+
+/** OPA v1 refuses calls of these at compile time: `rego_type_error`, "deprecated built-in function calls in expression: any". */
+export const deprecatedBuiltins: ReadonlySet<string> = new Set([
+  'all',
+  'any',
+  'cast_array',
+  'cast_boolean',
+  'cast_null',
+  'cast_object',
+  'cast_set',
+  'cast_string',
+  'net.cidr_overlap',
+  're_match',
+  'set_diff',
+])

@@ -22,8 +22,8 @@ export interface RevocationListOptions {
 
 // No mandate lives longer than an hour, so what was revoked before that is expired anyway.
 const LONGEST_LIFE_MS = 3_600_000
-// A mandate's `iat` is in whole seconds: one issued just before a revocation may carry the same second.
-const SECOND_MS = 1_000
+// The issuer's clock may be ahead of whoever said when the revocation was; a mandate from before must not look newer.
+const SKEW_MS = 5_000
 
 /**
  * What was revoked lately, from whatever feed of events an app subscribes to. It forgets what no living mandate can be
@@ -73,7 +73,7 @@ export class RevocationList {
     if (this.#now() - this.#heardAt > this.#maxSilenceMs) throw new Error('The feed of revocations is silent.')
     return namesOf(mandate).some((name) => {
       const at = this.#revoked.get(name)
-      return at !== undefined && mandate.issuedAt * 1000 < at + SECOND_MS
+      return at !== undefined && mandate.issuedAt * 1000 <= at + SKEW_MS
     })
   }
 
@@ -82,7 +82,7 @@ export class RevocationList {
     if (now - this.#sweptAt < LONGEST_LIFE_MS / 60) return
     this.#sweptAt = now
     for (const [key, at] of this.#revoked) {
-      if (now - at > LONGEST_LIFE_MS + SECOND_MS) this.#revoked.delete(key)
+      if (now - at > LONGEST_LIFE_MS + SKEW_MS) this.#revoked.delete(key)
     }
   }
 }

@@ -241,6 +241,8 @@ describe('revocation', () => {
     revoked.add({ kind: 'session', id: 'session-1', at: Date.now() - 10_000 })
     const verifier = verifierOf({ revocation: revoked.check })
     expect((await authorize({ iat: now() - 60 }, {}, verifier)).ok).toBe(false)
+    // Nor does an issuer's clock that is a little ahead make a mandate from before look newer.
+    expect((await authorize({ iat: now() - 6 }, {}, verifier)).ok).toBe(false)
     expect((await authorize({ iat: now() }, {}, verifier)).ok).toBe(true)
   })
 

@@ -6,31 +6,40 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname ?? '.', '..')
+const MODULES = join(ROOT, 'node_modules')
+const STAMP = join(MODULES, '.installed-for')
 const OLDEST_NODE = [20, 19]
 
-/** Installs and builds the packages that `projects` need (all by default); ends the process when that fails. */
-export function prepare(projects = []) {
+/**
+ * Installs and builds. Given one workspace, a checkout that has nothing installed gets only what that one runs on, which is
+ * a third of the whole. Ends the process when something fails.
+ */
+export function prepare(workspace = undefined) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
     console.error(`Countersign needs Node ${OLDEST_NODE.join('.')} or later; this is ${process.versions.node}.`)
     process.exit(1)
   }
-  install()
-  run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...projects])
+  install(workspace)
+  run(process.execPath, [join(MODULES, 'typescript', 'bin', 'tsc'), '-b', ...(workspace ? [workspace] : [])])
 }
 
-function install() {
-  const stamp = join(ROOT, 'node_modules', '.installed-for')
+function install(workspace) {
   const lock = readFileSync(join(ROOT, 'package-lock.json'))
-  const wanted = createHash('sha256').update(lock).update(`${process.platform} ${process.arch}`).digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const whole = createHash('sha256').update(lock).update(`${process.platform} ${process.arch}`).digest('hex')
+  const part = `${whole} ${workspace}`
+  const installed = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined
+  if (installed === whole || (workspace && installed === part)) return
+  // Only where there is nothing: npm would take away what it is not asked for.
+  const partly = workspace !== undefined && (!existsSync(MODULES) || installed?.endsWith(workspace))
   console.error('Installing packages …')
+  const args = ['install', '--no-audit', '--no-fund', '--loglevel=error']
+  if (partly) args.push('--omit=dev', '--workspace', workspace, '--include-workspace-root')
   // npm says where it is to the scripts that it runs.
   const npm = process.env.npm_execpath
-  const args = ['install', '--no-audit', '--no-fund', '--loglevel=error']
   if (npm?.endsWith('.js')) run(process.execPath, [npm, ...args])
   else run('npm', args)
-  writeFileSync(stamp, wanted)
+  writeFileSync(STAMP, partly ? part : whole)
 }
 
 function run(command, args) {

@@ -10,7 +10,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { bareInstall } from '../../../test/support/bare-install.js'
 import { isAlive, processes } from '../../../test/support/processes.js'
-import { EmbeddedError } from './embedded-error.js'
+import { EmbeddedError, programFailure } from './embedded-error.js'
 import { namedUser } from './run-as.js'
 import { type Embedded, type EmbeddedConnection, startEmbedded } from './start-embedded.js'
 
@@ -290,17 +290,17 @@ describe('users', () => {
     return { closed, module: moduleAt('store/embedded/start-embedded.js'), holder }
   }
 
-  test.runIf(isRoot)(
-    'under root, PostgreSQL is nobody in particular, and reaches what lies in closed directories',
-    async () => {
+  // Whoever is not root cannot try what root does, and leaves out nothing.
+  if (isRoot) {
+    test('under root, PostgreSQL is nobody in particular, and reaches what lies in closed directories', async () => {
       const { closed, module, holder } = await install()
       await chmod(closed, 0o700)
       const { connection } = await hold({ module, holder })
       expect(await query(connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
       expect(statSync(join(dataDir, 'postgres')).uid).toBeGreaterThan(0)
       expect(statSync(dataDir).uid).toBe(0)
-    },
-  )
+    })
+  }
 
   test('an ordinary user needs nothing of root', async () => {
     const { module, holder } = await install()
@@ -317,6 +317,20 @@ describe('what cannot be is said clearly', () => {
     await writeFile(join(dataDir, 'file'), '')
     const error = await refusal(startEmbedded({ dataDir: join(dataDir, 'file'), log: () => {} }))
     expect(error).toMatchObject({ code: 'data_directory_unusable', message: expect.stringContaining('/file') })
+  })
+
+  test('a full disk', async () => {
+    expect(programFailure('database_start_failed', 'It did not start', 'FATAL: No space left on device').code).toBe(
+      'disk_full',
+    )
+  })
+
+  test('a directory that this user may not write', async () => {
+    const user = isRoot ? await namedUser() : undefined
+    await chmod(dataDir, 0o500)
+    const error = await refusal(hold(user === undefined ? {} : { uid: user.uid }))
+    expect(error).toMatchObject({ code: 'data_directory_unusable', message: expect.stringContaining(dataDir) })
+    await chmod(dataDir, 0o700)
   })
 
   test('a database of another major version, which is left as it is', async () => {

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { prepareBinaries } from './binaries.js'
 import { ensureCluster, SUPERUSER } from './create-cluster.js'
 import { lockDirectory } from './directory-lock.js'
-import { EmbeddedError } from './embedded-error.js'
+import { EmbeddedError, systemCode } from './embedded-error.js'
 import { PORT } from './postmaster.js'
 import { chooseRunAs } from './run-as.js'
 import { makeRuntimeDirectory, replaceRuntimeDirectory } from './runtime-directory.js'
@@ -91,7 +91,29 @@ export async function startEmbedded(options: {
     }
   } catch (error) {
     await undoAll()
-    throw error
+    throw explain(error, options.dataDir)
+  }
+}
+
+function explain(error: unknown, dataDir: string): unknown {
+  const what = error instanceof Error ? error.message : String(error)
+  switch (systemCode(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new EmbeddedError('disk_full', `The disk is full: ${what}. Free some space and start again.`, {
+        cause: error,
+      })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new EmbeddedError(
+        'data_directory_unusable',
+        `The data directory ${dataDir} cannot be used by this user: ${what}. ` +
+          'Choose another with COUNTERSIGN_DATA, or set DATABASE_URL.',
+        { cause: error },
+      )
+    default:
+      return error
   }
 }
 

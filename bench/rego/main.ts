@@ -13,6 +13,7 @@ import {
   payments,
   paymentsByHand,
   paymentsInput,
+  paymentsInputs,
   roles,
   rolesData,
   rolesInput,
@@ -35,8 +36,10 @@ if (failures.length > 0) {
 async function comparePayments(): Promise<void> {
   const policy = compile([{ path: 'payments.rego', source: payments }])
   const byHand = paymentsByHand()
-  const ours = nanoseconds(() => policy.evaluate('data.countersign.authz.result', paymentsInput))
-  const floor = nanoseconds(() => byHand(paymentsInput))
+  let turn = 0
+  const next = () => paymentsInputs[turn++ & 63] as (typeof paymentsInputs)[number]
+  const ours = nanoseconds(() => policy.evaluate('data.countersign.authz.result', next()))
+  const floor = nanoseconds(() => byHand(next()))
   console.log('the reference payments policy')
   line('evaluate', ours)
   line('by hand, closures', floor)
@@ -48,7 +51,7 @@ async function comparePayments(): Promise<void> {
   }
   const wasm = await loadWasm(opa, payments, 'countersign/authz/result')
   if (wasm) {
-    const theirs = nanoseconds(() => wasm.evaluate(paymentsInput))
+    const theirs = nanoseconds(() => wasm.evaluate(next()))
     line("OPA's WebAssembly SDK", theirs)
     console.log(`    faster than it by ${(theirs / ours).toFixed(1)}`)
   } else console.log("  OPA's WebAssembly SDK is not installed: left out")
@@ -91,9 +94,10 @@ function compareCompile(): void {
   const source = thousandLines()
   const lines = source.split('\n').length
   const compiled = () => {
-    const start = performance.now()
+    const start = process.cpuUsage()
     compile([{ path: 'large.rego', source }]).evaluate('data.large.allow', {})
-    return performance.now() - start
+    const { user, system } = process.cpuUsage(start)
+    return (user + system) / 1e3
   }
   const first = compiled()
   const best = Math.min(...Array.from({ length: 5 }, compiled))

@@ -15,7 +15,15 @@ export function opaNanoseconds(opa: string, source: string, query: string, input
     writeFileSync(join(folder, 'policy.rego'), source)
     writeFileSync(join(folder, 'input.json'), JSON.stringify(input))
     writeFileSync(join(folder, 'data.json'), JSON.stringify(data ?? {}))
-    const args = ['bench', '-d', join(folder, 'policy.rego'), '-d', join(folder, 'data.json'), '-i', join(folder, 'input.json')]
+    const args = [
+      'bench',
+      '-d',
+      join(folder, 'policy.rego'),
+      '-d',
+      join(folder, 'data.json'),
+      '-i',
+      join(folder, 'input.json'),
+    ]
     const text = execFileSync(opa, [...args, '--count', '3', '--format', 'gobench', query], { encoding: 'utf8' })
     const found = [...text.matchAll(/([\d.]+) ns\/op/g)].map(([, value]) => Number(value))
     return Math.min(...found)
@@ -37,7 +45,16 @@ export async function loadWasm(opa: string, source: string, entrypoint: string):
   if (!sdk) return undefined
   const wasm = inFolder((folder) => {
     writeFileSync(join(folder, 'policy.rego'), source)
-    execFileSync(opa, ['build', '-t', 'wasm', '-e', entrypoint, '-o', join(folder, 'bundle.tar.gz'), join(folder, 'policy.rego')])
+    execFileSync(opa, [
+      'build',
+      '-t',
+      'wasm',
+      '-e',
+      entrypoint,
+      '-o',
+      join(folder, 'bundle.tar.gz'),
+      join(folder, 'policy.rego'),
+    ])
     execFileSync('tar', ['-xzf', join(folder, 'bundle.tar.gz'), '-C', folder, '/policy.wasm'])
     return readFileSync(join(folder, 'policy.wasm'))
   })

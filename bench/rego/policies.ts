@@ -23,25 +23,59 @@ export const paymentsInput = {
   context: { requested_scopes: ['payments:read'], challenge_resolved: false },
 }
 
-/** The same logic as closures, made by hand: what a compiler to closures could reach at most. */
-export function paymentsByHand(): (input: typeof paymentsInput) => { decision: string; evaluation_status: string } {
-  type Input = typeof paymentsInput
-  type Condition = (input: Input) => boolean
-  const requested = (input: Input) => input.context.requested_scopes
+/** Requests of several shapes: with one alone, the engine would compute the answer of the closures beforehand. */
+export const paymentsInputs: readonly (typeof paymentsInput)[] = Array.from({ length: 64 }, (_, at) => ({
+  ...paymentsInput,
+  principal: { ...paymentsInput.principal, id: `app-${at}` },
+  context: {
+    requested_scopes: ['openid', 'payments:read', 'profile', 'payments:write'].slice(at % 3, (at % 3) + 1 + (at % 4)),
+    challenge_resolved: at % 5 === 0,
+  },
+}))
+
+type Condition = (input: unknown) => boolean
+type Term = (input: unknown) => unknown
+
+/**
+ * The same logic as closures, made by hand of the parts that any such policy is made of: what a compiler to closures could
+ * reach at most. Members are looked up as a policy must, in own properties alone.
+ */
+export function paymentsByHand(): (input: unknown) => Record<string, string> {
+  const member =
+    (...path: readonly string[]): Term =>
+    (input) => {
+      let value = input
+      for (const key of path) {
+        if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+        value = (value as Record<string, unknown>)[key]
+      }
+      return value
+    }
   const contains =
-    (scope: string): Condition =>
-    (input) =>
-      requested(input).includes(scope)
+    (element: unknown, collection: Term): Condition =>
+    (input) => {
+      const value = collection(input)
+      return Array.isArray(value) && value.includes(element)
+    }
+  const isTrue =
+    (term: Term): Condition =>
+    (input) => {
+      const value = term(input)
+      return value !== undefined && value !== false
+    }
   const not =
     (condition: Condition): Condition =>
     (input) =>
       !condition(input)
-  const both =
-    (one: Condition, other: Condition): Condition =>
-    (input) =>
-      one(input) && other(input)
-  const needsStepUp = both(contains('payments:write'), not((input) => input.context.challenge_resolved))
-  const allowed = both(contains('payments:read'), not(needsStepUp))
+  const all =
+    (...conditions: readonly Condition[]): Condition =>
+    (input) => {
+      for (const condition of conditions) if (!condition(input)) return false
+      return true
+    }
+  const requested = member('context', 'requested_scopes')
+  const needsStepUp = all(contains('payments:write', requested), not(isTrue(member('context', 'challenge_resolved'))))
+  const allowed = all(contains('payments:read', requested), not(needsStepUp))
   return (input) => ({ decision: allowed(input) ? 'allow' : 'deny', evaluation_status: 'complete' })
 }
 
@@ -67,7 +101,10 @@ export function rolesData(bindings: number): Record<string, unknown> {
     { action: 'write', resource: `doc-${at}` },
   ]
   return {
-    bindings: Array.from({ length: bindings }, (_, at) => ({ subject: `user-${at >> 1}`, role: `role-${(at >> 1) % 50}` })),
+    bindings: Array.from({ length: bindings }, (_, at) => ({
+      subject: `user-${at >> 1}`,
+      role: `role-${(at >> 1) % 50}`,
+    })),
     roles: Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`role-${at}`, role(at)])),
   }
 }

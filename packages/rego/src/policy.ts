@@ -84,15 +84,13 @@ export class Policy {
    * @throws RegoError `eval_conflict_error`, `eval_limit_error`, and with strict errors `eval_builtin_error`, `eval_type_error`
    */
   evaluate(reference: string, input?: unknown, options?: EvaluateOptions): Json | undefined {
-    return guarded(() => {
-      let term = this.#terms.get(reference)
-      if (!term) {
-        term = compileTerm(reference, this.#compiled, this.#program)
-        keep(this.#terms, reference, term)
-      }
+    try {
+      const term = this.#terms.get(reference) ?? this.#term(reference)
       const run = this.#run(options, undefined)
       return this.#result(term(this.#context(run, input)), run)
-    })
+    } catch (error) {
+      throw regoError(error)
+    }
   }
 
   /**
@@ -148,6 +146,12 @@ export class Policy {
     return this.#compiled
   }
 
+  #term(reference: string): RunTerm {
+    const term = compileTerm(reference, this.#compiled, this.#program)
+    keep(this.#terms, reference, term)
+    return term
+  }
+
   get #maxResultSize(): number {
     return this.#options.maxResultSize ?? MAX_RESULT_SIZE
   }
@@ -180,12 +184,16 @@ function guarded<R>(work: () => R): R {
   try {
     return work()
   } catch (error) {
-    if (error instanceof RegoError) throw error
-    if (error instanceof RangeError) {
-      throw RegoError.at('eval_limit_error', 'nested too deeply, or a value is too large', NOWHERE)
-    }
-    throw RegoError.at('eval_internal_error', error instanceof Error ? error.message : String(error), NOWHERE)
+    throw regoError(error)
   }
+}
+
+function regoError(error: unknown): RegoError {
+  if (error instanceof RegoError) return error
+  if (error instanceof RangeError) {
+    return RegoError.at('eval_limit_error', 'nested too deeply, or a value is too large', NOWHERE)
+  }
+  return RegoError.at('eval_internal_error', error instanceof Error ? error.message : String(error), NOWHERE)
 }
 
 /** The value of a ground Rego term, which may hold sets and keys of any type. */

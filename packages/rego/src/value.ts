@@ -45,6 +45,8 @@ export class RegoObject {
   #sorted: readonly Value[] | undefined
   /** Cached canonical text, see `canonical`. */
   text: string | undefined
+  /** Written out in a policy: the same object in every evaluation. */
+  isConstant = false
 
   static from(entries: Iterable<readonly [Value, Value]>): RegoObject {
     const object = new RegoObject()
@@ -429,7 +431,9 @@ export class JsonWriter {
   #set(set: RegoSet): Json[] | undefined {
     const sorted = set.sorted()
     if (!sorted.some((element) => element instanceof RegoSet && element.size === 0)) return this.#elements(sorted)
-    return this.#elements(sorted.map((element) => (element instanceof RegoSet && element.size === 0 ? [] : element)).sort(compare))
+    return this.#elements(
+      sorted.map((element) => (element instanceof RegoSet && element.size === 0 ? [] : element)).sort(compare),
+    )
   }
 }
 

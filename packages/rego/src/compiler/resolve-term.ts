@@ -353,6 +353,7 @@ function folded(node: Extract<Node, { n: 'array' | 'set' | 'object' }>): Node {
       seen.set(keyOf(key.value), value.value)
       object.set(key.value, value.value)
     }
+    object.isConstant = true
     return { n: 'const', value: object, at }
   }
   const values: Value[] = []

@@ -27,6 +27,8 @@ function safe(a: Value, b: Value, operation: (x: number, y: number) => number): 
 /** `element in collection`: among an array's or set's elements, or an object's values. */
 export function isMember(element: Value, collection: Value): boolean {
   if (isArray(collection)) {
+    // Strings are equal when they are identical, and nothing else equals one.
+    if (typeof element === 'string') return collection.includes(element)
     for (const one of collection) if (equal(one, element)) return true
     return false
   }

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import fc from 'fast-check'
+import { sql } from 'kysely'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { databaseReadiness } from '../../src/authority/administration/readiness.js'
+import { createApp } from '../../src/http/app.js'
+import { createMetrics } from '../../src/http/metrics.js'
+import { openDatabase } from '../../src/store/database.js'
 import { type Client, newZone, type TestService, testService } from './support/client.js'
 
 let service: TestService
@@ -112,9 +118,29 @@ test('without a token, or with one nobody has, every administration is 401', asy
   }
 })
 
-test('health: alive, ready, and what is missing when the store is gone', async () => {
+test('alive, and ready', async () => {
   expect(await (await fetch(`${service.url}/healthz`)).json()).toEqual({ status: 'alive' })
   expect(await (await fetch(`${service.url}/readyz`)).json()).toEqual({ status: 'ready' })
+})
+
+test('without a database that takes writes it is alive and not ready, and says what is missing', async () => {
+  const { db } = openDatabase({ ...service.database.connection }, 1)
+  const app = await createApp({
+    log: pino({ enabled: false }),
+    metrics: createMetrics(),
+    readiness: [...databaseReadiness(db), { name: 'never', check: () => new Promise(() => {}) }],
+  })
+  try {
+    await sql`SET default_transaction_read_only = on`.execute(db)
+    const ready = await app.inject('/readyz')
+    expect(ready.statusCode).toBe(503)
+    expect(ready.json()).toEqual({ status: 'not_ready', missing: ['database_writable', 'never'] })
+    await db.destroy()
+    expect((await app.inject('/readyz')).json().missing).toEqual(['database', 'database_writable', 'never'])
+    expect((await app.inject('/healthz')).statusCode).toBe(200)
+  } finally {
+    await app.close()
+  }
 })
 
 test('metrics name routes, never paths', async () => {

@@ -88,15 +88,15 @@ describe('serve', () => {
 
 describe('the command line', () => {
   test('every command explains itself, and exits with 0', async () => {
-    for (const name of ['serve', 'challenges', 'approve', 'reject', 'demo']) {
-      const { exit, said } = countersign([name, '--help'])
+    for (const name of ['serve', 'challenges', 'approve', 'reject', 'demo', 'policy', 'policy check']) {
+      const { exit, said } = countersign([...name.split(' '), '--help'])
       expect(await exit).toBe(0)
       expect(said.out).toContain(`Usage: countersign ${name}`)
     }
   })
 
   test('what it does not know exits with 2 and names the help', async () => {
-    for (const argv of [['no-such-command'], ['approve'], ['challenges', '--state', 'x'], []]) {
+    for (const argv of [['no-such-command'], ['approve'], ['challenges', '--state', 'x'], ['policy', 'eval'], []]) {
       const { exit, said } = countersign(argv)
       expect(await exit).toBe(2)
       expect(said.err + said.out).toContain('--help')

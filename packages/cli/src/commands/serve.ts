@@ -67,7 +67,7 @@ function explain(error: unknown, env: NodeJS.ProcessEnv): unknown {
 
 export function ended(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
+    if (signal.aborted) return resolve()
     // A timer keeps the process alive even if nothing else does.
     const awake = setInterval(() => {}, 60_000)
     signal.addEventListener('abort', () => {

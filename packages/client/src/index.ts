@@ -26,5 +26,5 @@ export { type ChallengeProof, InteractionRequiredError } from './interaction-req
 export { OAuthClient, type OAuthClientOptions, type StepUpOptions } from './oauth-client.js'
 export { type StepUpFetchOptions, stepUpFetch } from './step-up-fetch.js'
 export { type AnswerHead, type StepUpDemand, stepUpDemand } from './step-up-response.js'
-export type { Mandate } from './token-answer.js'
+export { type Mandate, pauseBody, readPause } from './token-answer.js'
 export type { SettledState, WaitOptions } from './wait-for-challenge.js'

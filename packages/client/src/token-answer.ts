@@ -57,21 +57,71 @@ function refusal(reply: HttpReply, body: Record<string, unknown>, resumed: Chall
   if (code === undefined) {
     return new CountersignError('transport', `The token endpoint answered ${reply.status} without an OAuth error.`)
   }
-  const details: OAuthErrorDetails = {
-    status: reply.status,
-    description: stringOr(body.error_description),
-    requestId: stringOr(body.requestId),
-    retryAfter: reply.retryAfter,
-    receipt: receiptOf(body.receipt),
-  }
-  return (code === 'interaction_required' && pause(body, details, resumed)) || new OAuthError(code, details)
+  return pauseOf(body, reply, resumed) ?? new OAuthError(code, detailsOf(body, reply))
 }
 
-function pause(
+/**
+ * Reads the body of a pause, from wherever it comes: relayed by one's own backend, or from the gateway. `undefined` for
+ * every other body.
+ *
+ * @example
+ * ```ts
+ * const answer = await fetch('/session/raise', { method: 'POST' })
+ * const pause = readPause(await answer.json())
+ * if (pause) await client.waitForChallenge(pause)
+ * ```
+ */
+export function readPause(body: unknown): InteractionRequiredError | undefined {
+  return isObject(body) ? pauseOf(body, { status: 401, retryAfter: undefined }, undefined) : undefined
+}
+
+/**
+ * The body of a pause, with its secret, for a backend to relay to its own page: there the page can wait for the challenge
+ * and cancel it. What resumes the exchange is still the backend, since that takes the application's own credentials.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await client.exchange(session, undefined, { acrValues: 'aal2' })
+ * } catch (error) {
+ *   if (error instanceof InteractionRequiredError) respond(401, pauseBody(error))
+ * }
+ * ```
+ */
+export function pauseBody(pause: InteractionRequiredError): Record<string, string | number | undefined> {
+  return {
+    error: pause.code,
+    error_description: pause.description,
+    challenge_id: pause.challengeId,
+    challenge_type: pause.challengeType,
+    challenge_secret: pause.challengeSecret,
+    challenge_expires_at: new Date(pause.expiresAt).toISOString(),
+    acr_values: pause.acrValues,
+    max_age: pause.maxAge,
+    challenge_uri: pause.challengeUri,
+    requestId: pause.requestId,
+  }
+}
+
+function detailsOf(
   body: Record<string, unknown>,
-  details: OAuthErrorDetails,
+  { status, retryAfter }: Pick<HttpReply, 'status' | 'retryAfter'>,
+): OAuthErrorDetails {
+  return {
+    status,
+    description: stringOr(body.error_description),
+    requestId: stringOr(body.requestId),
+    retryAfter,
+    receipt: receiptOf(body.receipt),
+  }
+}
+
+function pauseOf(
+  body: Record<string, unknown>,
+  reply: Pick<HttpReply, 'status' | 'retryAfter'>,
   resumed: ChallengeProof | undefined,
 ): InteractionRequiredError | undefined {
+  if (body.error !== 'interaction_required') return undefined
   const challengeId = stringOr(body.challenge_id)
   const challengeType: ChallengeType | undefined = isChallengeType(body.challenge_type)
     ? body.challenge_type
@@ -91,7 +141,7 @@ function pause(
       maxAge: numberOr(body.max_age),
       challengeUri: stringOr(body.challenge_uri),
     },
-    details,
+    detailsOf(body, reply),
   )
 }
 

@@ -96,6 +96,7 @@ test('every example in a doc comment compiles', async () => {
 declare const url: string
 declare const resource: string
 declare function transfer(): Promise<void>
+declare function respond(status: number, body: unknown): void
 declare function showVerifyButton(aal: string | null): void
 declare function onChallenge(): void
 declare const client: import('@countersign/client').OAuthClient

@@ -8,6 +8,8 @@ import {
   OAuthClient,
   type OAuthClientOptions,
   OAuthError,
+  pauseBody,
+  readPause,
 } from '../src/index.js'
 import { issued, refused, WireService } from './wire-service.js'
 
@@ -392,6 +394,16 @@ describe('the pause', () => {
     resumed?.delete('challenge_id')
     resumed?.delete('challenge_response')
     expect(resumed).toEqual(paused)
+  })
+
+  test('relayed by a backend is the same pause in its page', async () => {
+    service.token = () => service.pause({ challenge_id: 'c-1' })
+    const error = (await failure(clientOf().exchange('user-token'))) as InteractionRequiredError
+    const relayed = readPause(JSON.parse(JSON.stringify(pauseBody(error))))
+    expect(relayed).toBeInstanceOf(InteractionRequiredError)
+    expect(relayed).toMatchObject({ ...error, challengeSecret: 'secret-of-c-1', receipt: undefined })
+    const others = [null, 'x', [], {}, { error: 'access_denied' }, { ...pauseBody(error), challenge_secret: 7 }]
+    for (const other of others) expect(readPause(other)).toBeUndefined()
   })
 
   test('asked again too early keeps the secret it had', async () => {

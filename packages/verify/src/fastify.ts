@@ -46,6 +46,7 @@ export function fastifyMandates(verifier: MandateVerifier): FastifyMandates {
   }
   return {
     metadata: async (app) => {
+      if (verifier.metadataPath === undefined) return
       app.get(verifier.metadataPath, async (_request, reply) =>
         reply
           .headers({ 'cache-control': 'public, max-age=3600', 'access-control-allow-origin': '*' })

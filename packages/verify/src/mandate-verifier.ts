@@ -53,16 +53,17 @@ export class MandateVerifier {
   readonly #options: MandateVerifierOptions
   /** What to serve at `metadataPath` (RFC 9728). */
   readonly metadata: ResourceMetadata
-  readonly metadataUrl: string
-  readonly metadataPath: string
+  /** Where clients look for the metadata; `undefined` for a resource that is no http(s) URL. */
+  readonly metadataUrl: string | undefined
+  readonly metadataPath: string | undefined
 
-  /** @throws TypeError when the resource or the issuer is not an http(s) URL. */
+  /** @throws TypeError when the resource is no absolute URI or the issuer no http(s) URL. */
   constructor(options: MandateVerifierOptions) {
     if (!/^https?:\/\//.test(options.issuer)) throw new TypeError('The issuer must be an http(s) URL.')
     this.#options = options
     this.metadata = resourceMetadata(options.resource, options.issuer, options)
     this.metadataUrl = metadataUrlOf(options.resource)
-    this.metadataPath = new URL(this.metadataUrl).pathname
+    this.metadataPath = this.metadataUrl && new URL(this.metadataUrl).pathname
   }
 
   /** Judges the `Authorization` header of a request. Everything that is not a yes is a refusal; no request makes it throw. */

@@ -11,21 +11,23 @@ export interface ResourceMetadata {
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 /**
- * Where a resource's metadata is, by its identifier: the well-known path goes between host and path.
+ * Where a resource's metadata is, by its identifier: the well-known path goes between host and path. A resource that is
+ * no place on the web (`resource://payments`) has none.
  *
  * @example
  * ```ts
  * metadataUrlOf('https://bank.example/transfers')
  * // 'https://bank.example/.well-known/oauth-protected-resource/transfers'
  * ```
- * @throws TypeError when the identifier is not an absolute http(s) URL without fragment.
+ * @throws TypeError when the identifier is not an absolute URI without credentials and fragment.
  * @see https://www.rfc-editor.org/rfc/rfc9728#section-3.1
  */
-export function metadataUrlOf(resource: string): string {
+export function metadataUrlOf(resource: string): string | undefined {
   const url = URL.canParse(resource) ? new URL(resource) : undefined
-  if (!url || !/^https?:$/.test(url.protocol) || resource.includes('#') || url.username || url.password) {
-    throw new TypeError('The resource must be an absolute http(s) URL without credentials and fragment.')
+  if (!url || resource.includes('#') || url.username || url.password) {
+    throw new TypeError('The resource must be an absolute URI without credentials and fragment.')
   }
+  if (!/^https?:$/.test(url.protocol)) return undefined
   return `${url.origin}${WELL_KNOWN}${url.pathname === '/' ? '' : url.pathname}${url.search}`
 }
 

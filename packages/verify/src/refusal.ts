@@ -48,7 +48,7 @@ const STATUS = {
 export function refuse(
   code: RefusalCode,
   description: string,
-  metadataUrl: string,
+  metadataUrl: string | undefined,
   requirement: Requirement = {},
 ): Refusal {
   const status = STATUS[code]
@@ -69,8 +69,8 @@ export function refuse(
   // Who presented nothing is told how, not what was wrong (RFC 6750 section 3.1).
   const error: Record<string, string | number> =
     code === 'missing_token' ? {} : { error: code, error_description: description, ...demand }
-  const params = Object.entries({ ...error, resource_metadata: metadataUrl })
-  const challenge = `Bearer ${params.map(([name, value]) => `${name}=${quoted(String(value))}`).join(', ')}`
+  const params = Object.entries({ ...error, ...(metadataUrl && { resource_metadata: metadataUrl }) })
+  const challenge = `Bearer ${params.map(([name, value]) => `${name}=${quoted(String(value))}`).join(', ')}`.trim()
   return {
     code,
     status,

@@ -110,7 +110,13 @@ describe('everything else is refused', () => {
   })
 
   test('a server that does not know itself or its issuer is not made', () => {
-    for (const resource of ['', 'transfers', 'urn:x', 'https://bank.example/#x', 'https://u@bank.example/']) {
+    for (const resource of [
+      '',
+      'transfers',
+      'resource://payments#x',
+      'https://bank.example/#x',
+      'https://u@bank.example/',
+    ]) {
       expect(() => new MandateVerifier({ issuer: ISSUER, resource })).toThrow(TypeError)
     }
     expect(() => new MandateVerifier({ issuer: '', resource: RESOURCE })).toThrow(TypeError)
@@ -267,6 +273,13 @@ describe('revocation', () => {
     }
     expect(revoked.size).toBeLessThan(400)
   })
+})
+
+test('a resource that is no place on the web is protected all the same, without metadata', async () => {
+  const verifier = verifierOf({ resource: 'resource://payments' })
+  expect(verifier.metadataUrl).toBeUndefined()
+  expect(refusalOf(await verifier.authorize(undefined)).headers['www-authenticate']).toBe('Bearer')
+  expect((await verifier.authorize(`Bearer ${await mint({ aud: 'resource://payments' })}`)).ok).toBe(true)
 })
 
 test('metadata is where RFC 9728 puts it, and says who issues mandates', async () => {

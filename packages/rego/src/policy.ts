@@ -74,7 +74,7 @@ export class Policy {
   constructor(compiled: Compiled, options: CompileOptions) {
     this.#compiled = compiled
     this.#options = options
-    this.#program = new Program(compiled.data, compiled.tree, compiled.builtins, false, undefined)
+    this.#program = new Program(compiled.data, compiled.tree, compiled.builtins, false)
   }
 
   /**
@@ -134,7 +134,7 @@ export class Policy {
   trace(reference: string, input: unknown, options: EvaluateOptions | undefined, tracer: Tracer): Json | undefined {
     return guarded(() => {
       const { data, tree, builtins } = this.#compiled
-      this.#traced ??= new Program(data, tree, builtins, true, undefined)
+      this.#traced ??= new Program(data, tree, builtins, true)
       const term = compileTerm(reference, this.#compiled, this.#traced)
       const run = this.#run(options, tracer)
       return this.#result(term(this.#context(run, input)), run)
@@ -199,7 +199,7 @@ function regoError(error: unknown): RegoError {
 /** The value of a ground Rego term, which may hold sets and keys of any type. */
 export function termValue(text: string): Value | undefined {
   const compiled = compileModules([], {}, () => true)
-  const program = new Program(compiled.data, compiled.tree, compiled.builtins, false, undefined)
+  const program = new Program(compiled.data, compiled.tree, compiled.builtins, false)
   const run = new Run(MAX_STEPS, undefined, undefined)
   return compileTerm(text, compiled, program)(new Context(run, undefined, compiled.data, undefined, undefined))
 }

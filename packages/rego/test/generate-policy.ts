@@ -157,7 +157,8 @@ class Generator {
 
   #term(depth: number): string {
     const kind = this.next()
-    if (depth <= 0 || kind < 0.3) return this.#vars.length > 0 && this.next() < 0.6 ? this.#pick(this.#vars) : this.#any()
+    if (depth <= 0 || kind < 0.3)
+      return this.#vars.length > 0 && this.next() < 0.6 ? this.#pick(this.#vars) : this.#any()
     if (kind < 0.55) return this.#reference()
     if (kind < 0.62) return `[${this.#term(depth - 1)}, ${this.#term(depth - 1)}]`
     if (kind < 0.68) return `{${this.#term(depth - 1)}, ${this.#term(depth - 1)}}`
@@ -232,6 +233,21 @@ class Generator {
   }
 
   #constant(): string {
-    return this.#pick(['0', '1', '2', '1.5', '"x"', '"a"', '"read"', 'true', 'false', 'null', '[]', '[1, "a"]', '{"a": 1}', '{1, 2}'])
+    return this.#pick([
+      '0',
+      '1',
+      '2',
+      '1.5',
+      '"x"',
+      '"a"',
+      '"read"',
+      'true',
+      'false',
+      'null',
+      '[]',
+      '[1, "a"]',
+      '{"a": 1}',
+      '{1, 2}',
+    ])
   }
 }

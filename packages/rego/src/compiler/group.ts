@@ -103,7 +103,6 @@ class RuleSet<Run> {
 
   enter(c: Context, rule: RuleNode): void {
     if (--c.run.fuel < 0) c.run.exhausted()
-    if (this.program.onEnter !== undefined) this.program.onEnter(rule)
     if (c.run.tracer !== undefined) c.run.tracer.entered(rule.id)
   }
 }

@@ -18,8 +18,6 @@ export class Program {
     readonly builtins: ReadonlyMap<string, Builtin>,
     /** Rules report to the run's tracer what they do. */
     readonly tracing: boolean,
-    /** Called for each rule body that is entered; for tests of the index. */
-    readonly onEnter: ((rule: RuleNode) => void) | undefined,
   ) {}
 
   groupOf(tree: RuleTree): Group {

@@ -54,7 +54,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     genReqId: requestId,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    return503OnClosing: true,
     trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : (trustProxy ?? false),
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
@@ -71,7 +70,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
   takeJson(app)
   observe(app)
-  await app.register(helmet)
+  // By default the policy would turn http into https, also where a developer runs without.
+  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } })
   await app.register(swagger, openApi)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   installMetrics(app as FastifyInstance, options.metrics)

@@ -43,7 +43,7 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
       url: route.path.slice(route.prefix.length),
       config: { cors: true },
       schema: { hide: true },
-      handler: async (request, reply) => {
+      handler: async (_request, reply) => {
         if (reply.hasHeader('access-control-allow-origin')) {
           reply.headers({
             'access-control-allow-methods': [...own].join(', '),
@@ -51,7 +51,6 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
             'access-control-max-age': PREFLIGHT_SECONDS,
           })
         }
-        request.log.debug('preflight')
         return reply.code(204).send()
       },
     })

@@ -18,7 +18,7 @@ export function findTokenByHash(db: Db, hash: Buffer): Promise<AdminTokenRow | u
 }
 
 /** Whether a zone exists and was not deleted. */
-export async function zoneExists(db: Db, zoneId: string): Promise<boolean> {
+export async function zoneExists(db: Db | Tx, zoneId: string): Promise<boolean> {
   const zone = await db
     .selectFrom('zones')
     .select('id')

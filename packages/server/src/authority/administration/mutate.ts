@@ -7,7 +7,8 @@ import type { Db, Tx } from '../../store/database.js'
 import type { Sealer } from '../../store/seal.js'
 import { bumpRevision, type Change, lockZone } from '../../store/zone-change.js'
 import { type AdminActor, adminActor, unauthorized } from '../admin-tokens/authenticate.js'
-import { databaseTime, findAnswer, isInForce, isLive, keepAnswer, lockKey } from './queries.js'
+import { zoneExists } from '../admin-tokens/queries.js'
+import { databaseTime, findAnswer, isInForce, keepAnswer, lockKey } from './queries.js'
 
 export interface MutationDeps {
   readonly db: Db
@@ -72,7 +73,7 @@ export function mutateZone<Body = void>(
   return answerOnce(deps, request, reply, {
     begin: (tx) => lockZone(tx, zoneId),
     work: async (tx, now) => {
-      if (!(await isLive(tx, zoneId))) throw notFound()
+      if (!(await zoneExists(tx, zoneId))) throw notFound()
       const outcome = await work({ tx, zoneId, now, actor })
       await recordInZone(tx, { zoneId, now, actor }, outcome)
       return outcome

@@ -20,12 +20,6 @@ export async function databaseTime(tx: Tx): Promise<number> {
   return clock.rows[0]?.now ?? Number.NaN
 }
 
-/** Whether a zone exists and was not deleted. */
-export async function isLive(tx: Tx, zoneId: string): Promise<boolean> {
-  const zone = await tx.selectFrom('zones').select('deleted_at').where('id', '=', zoneId).executeTakeFirst()
-  return zone !== undefined && zone.deleted_at === null
-}
-
 /** Whether a token is still in force, so that one revoked since its request began changes nothing. */
 export async function isInForce(tx: Tx, tokenId: string, now: number): Promise<boolean> {
   const token = await tx

@@ -1,14 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { AALS } from '@countersign/protocol'
+import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { App } from '../../http/app.js'
 import { checkIfMatch, etagOf } from '../../http/etag.js'
 import { PageQuery, pageOf, pageSchema, readPage } from '../../http/pagination.js'
 import { notFound, ProblemError } from '../../http/problem.js'
-import { Personal } from '../../ledger/event.js'
 import { newId } from '../../store/ids.js'
-import type { Capability } from '../../store/tables.js'
 import { futureInstant, unprocessable } from '../administration/checks.js'
 import {
   type AdminEvent,
@@ -17,49 +14,11 @@ import {
   mutateService,
   mutateZone,
 } from '../administration/mutate.js'
-import {
-  exactly,
-  Id,
-  IdentitySchema,
-  Instant,
-  Name,
-  nullable,
-  toIdentity,
-  toInstant,
-  toInstantOrNull,
-} from '../administration/schemas.js'
+import { toIdentity } from '../administration/schemas.js'
 import { type AdminActor, adminActor, requireAdmin, sha256 } from './authenticate.js'
 import { type AdminTokenRow, findToken, insertToken, listTokens, updateToken } from './queries.js'
 import { judgeToken, type TokenStrength } from './strength.js'
-
-const CAPABILITIES: readonly Capability[] = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens']
-const Capabilities = Type.Array(Type.Enum([...CAPABILITIES]), { minItems: 1, maxItems: 7, uniqueItems: true })
-const MaxAal = Type.Enum([...AALS], { description: 'The highest level a prover may vouch for.' })
-
-const TokenView = exactly({
-  id: Id,
-  name: Name,
-  zone_id: nullable(Id),
-  capabilities: Capabilities,
-  max_aal: nullable(MaxAal),
-  owner: nullable(IdentitySchema),
-  created_by: Type.String(),
-  created_at: Instant,
-  expires_at: nullable(Instant),
-})
-const CreatedToken = exactly({
-  ...TokenView.properties,
-  token: Type.String({ description: 'Shown once; only its SHA-256 is stored.' }),
-})
-const CreateToken = exactly({
-  name: Name,
-  zone_id: Type.Optional(Id),
-  capabilities: Capabilities,
-  max_aal: Type.Optional(MaxAal),
-  owner: Type.Optional(IdentitySchema),
-  expires_at: Type.Optional(Instant),
-})
-const UpdateToken = exactly({ name: Type.Optional(Name) })
+import { CAPABILITIES, CreatedToken, CreateToken, eventOf, TokenView, toView, UpdateToken, versionOf } from './view.js'
 
 const tags = ['admin-tokens']
 const GLOBAL = '/v1/admin-tokens'
@@ -265,36 +224,4 @@ function zoneOf(request: FastifyRequest): string | undefined {
 /** The zone whose tokens a request is about; null for every zone's and the service's. */
 function visibleZone(request: FastifyRequest): string | null {
   return zoneOf(request) ?? adminActor(request).zoneId
-}
-
-function toView(row: AdminTokenRow): Static<typeof TokenView> {
-  const { id, name, zone_id, capabilities, max_aal, owner, created_by } = row
-  return {
-    id,
-    name,
-    zone_id,
-    capabilities,
-    max_aal,
-    owner,
-    created_by,
-    created_at: toInstant(row.created_at),
-    expires_at: toInstantOrNull(row.expires_at),
-  }
-}
-
-// Only the name can change, so it is the version.
-function versionOf(row: AdminTokenRow): string {
-  return createHash('sha256').update(row.name).digest('hex').slice(0, 16)
-}
-
-function eventOf(act: string, row: AdminTokenRow): AdminEvent {
-  return {
-    type: `admin_token.${act}`,
-    admin_token_id: row.id,
-    name: new Personal(row.name),
-    owner: row.owner === null ? null : new Personal({ ...row.owner }),
-    capabilities: row.capabilities,
-    max_aal: row.max_aal,
-    expires_at: toInstantOrNull(row.expires_at),
-  }
 }

@@ -8,6 +8,7 @@ import { fromJson, RegoObject, type Value } from '../value.js'
 import { checkNames, checkProgram } from './check-program.js'
 import { orderRule } from './check-rules.js'
 import type { CallNode, RuleNode } from './ir.js'
+import { Metadata } from './metadata.js'
 import { resolveModule } from './resolve.js'
 import { RuleTree } from './rule-tree.js'
 import type { Arity } from './safety.js'
@@ -99,13 +100,14 @@ function resolveAll(modules: readonly Module[], report: (error: Diagnostic) => v
     if (list) list.push(module)
     else packages.set(key, [module])
   }
+  const metadata = new Metadata(modules, report)
   let id = 0
   return modules.flatMap((module, index) =>
     resolveModule({
       module,
       index,
       siblings: packages.get(JSON.stringify(module.package.path)) ?? [module],
-      metadata: () => undefined,
+      metadata: (rule, name) => metadata.value(name, rule, module),
       nextId: () => id++,
       isBuiltin: (name) => everyBuiltin.has(name),
       report,

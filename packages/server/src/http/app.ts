@@ -5,6 +5,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { answerClientError } from './client-error.js'
 import { answerError, toProblem } from './error-handler.js'
 import { installHealth, type ReadinessCheck } from './health.js'
 import { installMetrics } from './metrics.js'
@@ -55,6 +56,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
     trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : (trustProxy ?? false),
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
       sendProblem(request, reply, toProblem(error))
@@ -70,6 +72,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
   takeJson(app)
   observe(app)
+  drain(app)
   // By default the policy would turn http into https, also where a developer runs without.
   await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } })
   await app.register(swagger, openApi)
@@ -96,6 +99,18 @@ function takeJson(app: App): void {
     checkWellFormed(request.query)
     checkWellFormed(request.params)
     if (!(request.body instanceof Map)) checkWellFormed(request.body)
+  })
+}
+
+// A connection that is kept alive after its last answer would keep the service from stopping for as long.
+function drain(app: App): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done(null, payload)
   })
 }
 

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestService, testService } from '../support/service.js'
 import { adminOk, createWorld, PAYMENTS, read, type World } from '../support/world.js'
 import { asUser, ISSUER } from './issuer.js'
-import { claimsOf, proverToken, query, retryOf, shiftClock } from './support.js'
+import { claimsOf, passTime, proverToken, query, retryOf } from './support.js'
 
 const POLICY = `package countersign.authz
 
@@ -25,14 +25,16 @@ beforeAll(async () => {
   prover = await proverToken(world)
 })
 afterAll(() => service.close())
-afterEach(() => shiftClock(service, 0))
 
 let users = 0
 
 /** A user with a session of their own, by a token of their identity provider. */
 async function openSession(more: { acr?: string; issuedAt?: number } = {}) {
   const user = { sub: `user-${++users}`, sid: `sid-${users}` }
-  const answer = await world.exchange({ ...SESSION, ...(await asUser(world, { ...user, ...more })) })
+  const answer = await world.exchange({
+    ...SESSION,
+    ...(await asUser(world, { ...user, issuedAt: seconds(), ...more })),
+  })
   expect(answer.status).toBe(200)
   return { user, mandate: String(answer.body.access_token) }
 }
@@ -46,7 +48,15 @@ async function storedAal(user: { sub: string }): Promise<string | undefined> {
   return row?.aal
 }
 
-const seconds = (): number => Math.floor(Date.now() / 1000)
+let passed = 0
+
+async function pass(seconds: number): Promise<void> {
+  await passTime(service, seconds)
+  passed += seconds
+}
+
+/** The service's time. */
+const seconds = (): number => Math.floor(Date.now() / 1000) + passed
 
 describe('a session’s level', () => {
   test('is what its issuer’s token says, by the zone’s mapping, and stands in its mandates', async () => {
@@ -69,7 +79,7 @@ describe('a session’s level', () => {
 
   test('is not lowered by a fresher token that proves less', async () => {
     const { user } = await openSession({ acr: 'mfa', issuedAt: seconds() - 100 })
-    await world.exchange({ ...SESSION, ...(await asUser(world, user)) })
+    await world.exchange({ ...SESSION, ...(await asUser(world, { ...user, issuedAt: seconds() })) })
     expect(await storedAal(user)).toBe('aal2')
   })
 
@@ -103,7 +113,7 @@ describe('a session’s level', () => {
   test('ages: what was fresh enough is asked for again', async () => {
     const { mandate } = await openSession({ acr: 'mfa' })
     expect(await world.exchange(withMandate(mandate))).toMatchObject({ status: 200 })
-    await shiftClock(service, 301)
+    await pass(301)
     const answer = await world.exchange(withMandate(mandate))
     expect(answer.body).toMatchObject({ error: 'interaction_required', acr_values: 'aal2', max_age: 300 })
   })
@@ -111,7 +121,7 @@ describe('a session’s level', () => {
   test('aal2 lapses after an hour idle', async () => {
     const { user } = await openSession({ acr: 'mfa' })
     const token = await asUser(world, { ...user, acr: 'mfa', issuedAt: seconds() - 5 })
-    await shiftClock(service, 3_700)
+    await pass(3_700)
     expect(claimsOf((await world.exchange({ ...SESSION, ...token })).body.access_token)).toMatchObject({ acr: 'aal1' })
   })
 })

@@ -196,7 +196,7 @@ class Formatter {
     const before = this.#source.slice(0, next.start).replace(/(?:\s|#[^\n]*\n)+$/, '')
     const at = before.length - 1
     const line = before.split('\n').length
-    this.#out.endLine({ ...next, start: at, end: at, line })
+    this.#out.endLine({ ...next, start: at, end: at, line }, next.start)
     this.#out.passed(next.line)
   }
 

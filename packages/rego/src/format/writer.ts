@@ -19,11 +19,11 @@ export class Writer {
     this.#line += text
   }
 
-  /** Ends the line; a comment that stood at the end of the source's line follows on it. */
-  endLine(at?: Span): void {
+  /** Ends the line; a comment that stood at the end of the source's line, before an offset, follows on it. */
+  endLine(at?: Span, until = Number.POSITIVE_INFINITY): void {
     const last = at === undefined ? undefined : this.#endOf(at)
     if (last !== undefined) {
-      while (this.#comments[0] && this.#comments[0].at.line <= last) {
+      while (this.#comments[0] && this.#comments[0].at.line <= last && this.#comments[0].at.start < until) {
         const comment = this.#comments.shift() as Comment
         if (this.#line.includes('#') && comment.at.line === last && this.#hasTrailing) {
           this.#flush()

@@ -47,6 +47,8 @@ export interface ExchangeRequest {
   /** Two requests share a key exactly when the service is asked the same by the same caller. */
   readonly key: string
   readonly cacheable: boolean
+  /** Whether it changes the session that other mandates rest on. */
+  readonly raises: boolean
 }
 
 /**
@@ -99,6 +101,7 @@ export function exchangeRequest(
     key: JSON.stringify([fields, credentialKey(credentials)]),
     // What a step-up paid for is spent by the call that paid: the next sensitive call must ask again.
     cacheable: options.challenge === undefined && !raises && options.cache !== false,
+    raises,
   }
 }
 

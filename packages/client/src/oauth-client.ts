@@ -190,6 +190,8 @@ export class OAuthClient {
       },
     )
     const mandate = readTokenAnswer(reply, startedAt, resumed)
+    // Mandates from before say what the session was before.
+    if (request.raises) this.clearCache()
     if (request.cacheable) cache.set(request.key, mandate, mandate.expiresAt - FRESH_MS)
     return mandate
   }

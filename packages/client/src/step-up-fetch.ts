@@ -21,11 +21,12 @@ export interface StepUpFetchOptions {
  *
  * @example
  * ```ts
+ * const token = async () => (await client.exchange(session, resource)).accessToken
  * const api = stepUpFetch({
- *   token: async () => (await client.exchange(session, resource)).accessToken,
+ *   token,
  *   stepUp: async ({ acrValues, maxAge }) => {
- *     session = (await client.exchangeWithStepUp(session, undefined, { acrValues, maxAge, onChallenge })).accessToken
- *     return (await client.exchange(session, resource)).accessToken
+ *     await client.exchangeWithStepUp(session, undefined, { acrValues, maxAge, onChallenge })
+ *     return token()
  *   },
  * })
  * await api('https://bank.example/transfers', { method: 'POST', body: '{"amount":100}' })

@@ -9,7 +9,6 @@ declare const clientSecret: string
 declare const idToken: string
 declare const userToken: string
 declare const sessionMandate: string
-declare const token: string
 declare const mandate: string
 declare let session: string
 declare function signAssertion(): Promise<string>
@@ -95,6 +94,7 @@ test('every example in a doc comment compiles', async () => {
   const given = `${GIVEN}
 declare const url: string
 declare const resource: string
+declare const token: string
 declare function transfer(): Promise<void>
 declare function respond(status: number, body: unknown): void
 declare function showVerifyButton(aal: string | null): void

@@ -245,6 +245,17 @@ describe('the cache', () => {
     expect(service.requests).toHaveLength(3)
   })
 
+  test('a session that was raised makes what it was before forgotten', async () => {
+    const client = clientOf()
+    const weak = await client.exchange('session', 'https://a.example')
+    service.token = ({ form }) => (form.has('acr_values') ? refused(401, 'access_denied') : issued())
+    await failure(client.exchange('session', undefined, { acrValues: 'aal2' }))
+    expect(await client.exchange('session', 'https://a.example')).toBe(weak)
+    service.token = () => issued()
+    await client.exchange('session', undefined, { acrValues: 'aal2' })
+    expect(await client.exchange('session', 'https://a.example')).not.toBe(weak)
+  })
+
   test('clearing it also forgets what was under way', async () => {
     const client = clientOf()
     let answer = () => {}

@@ -61,18 +61,19 @@ test('giving up on the step-up ends the call', async () => {
 
 test('with an OAuthClient it runs the whole loop: demand, challenge, raised session, fresh mandate, call', async () => {
   const client = new OAuthClient(service.url, 'zone-1', 'app-1', { clientSecret: 'x' })
+  let raised = false
   service.token = ({ form }) => {
-    if (form.has('challenge_id')) return issued({ access_token: 'raised-session' })
-    if (form.has('acr_values')) return service.pause({ challenge_id: 'c-1' })
-    return issued({ access_token: form.get('subject_token') === 'raised-session' ? 'strong' : 'weak' })
+    if (form.has('challenge_id')) raised = true
+    if (form.has('acr_values')) return raised ? issued() : service.pause({ challenge_id: 'c-1' })
+    return issued({ access_token: raised ? 'strong' : 'weak' })
   }
-  let session = 'session'
+  const token = async () => (await client.exchange('session', 'https://api.example')).accessToken
   const api = stepUpFetch({
-    token: async () => (await client.exchange(session, 'https://api.example')).accessToken,
+    token,
     stepUp: async ({ acrValues, maxAge }) => {
       const onChallenge = ({ challengeId }: { challengeId: string }) => service.settle(challengeId, 'satisfied')
-      session = (await client.exchangeWithStepUp(session, undefined, { acrValues, maxAge, onChallenge })).accessToken
-      return (await client.exchange(session, 'https://api.example')).accessToken
+      await client.exchangeWithStepUp('session', undefined, { acrValues, maxAge, onChallenge })
+      return token()
     },
   })
   expect((await api(`${service.url}/api`)).status).toBe(200)

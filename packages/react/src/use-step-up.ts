@@ -34,8 +34,8 @@ const IDLE: StepUpState = { status: 'idle' }
  * const { state, run, cancel } = useStepUp()
  * const verify = () =>
  *   run(async ({ challenge, signal }) => {
- *     const raised = await oauth.exchange(session, undefined, { acrValues: 'aal2', maxAge: 300, challenge, signal })
- *     setSession(raised.accessToken)
+ *     const pause = readPause(await askBackend('/raise', challenge, signal))
+ *     if (pause) throw pause
  *   })
  * const prompt = state.status === 'challenged' && <button onClick={cancel}>Confirm on your phone, or cancel</button>
  * ```

@@ -1,22 +1,8 @@
-import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { decision, issued, refused, WireService } from '../../client/test/wire-service.js'
+import { bundlePage } from './support/bundle.js'
 import { describeInChromium } from './support/chromium.js'
-
-async function bundle(entry: string): Promise<string> {
-  const build = await rolldown({
-    input: fileURLToPath(new URL(`browser/${entry}`, import.meta.url)),
-    platform: 'browser',
-    logLevel: 'silent',
-    resolve: { conditionNames: ['@countersign/source', 'browser', 'import', 'default'] },
-    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
-  })
-  const { output } = await build.generate({ format: 'iife' })
-  await build.close()
-  return output[0].code
-}
 
 describeInChromium('in a real Chromium with React DOM', (newPage) => {
   let service: WireService
@@ -29,7 +15,7 @@ describeInChromium('in a real Chromium with React DOM', (newPage) => {
   afterAll(() => service?.stop())
 
   const open = async (entry: string) => {
-    const script = await bundle(entry)
+    const script = await bundlePage(entry)
     await page.goto(service.url)
     await page.addScriptTag({ content: script })
   }

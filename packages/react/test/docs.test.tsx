@@ -12,10 +12,9 @@ const GIVEN = `
 declare const decisions: import('@countersign/client').DecisionClient
 declare const oauth: import('@countersign/client').OAuthClient
 declare const user: import('@countersign/client').EntityRef
-declare const session: string
-declare function setSession(token: string): void
 declare function currentSession(): string
-declare function storeSession(token: string): void
+declare function readPause(body: unknown): Error | undefined
+declare function askBackend(path: string, challenge: object | undefined, signal: AbortSignal): Promise<unknown>
 declare const raiseSession: import('@countersign/react').SteppedCall<void>
 declare function TransferButton(): import('react').ReactNode
 declare function Spinner(): import('react').ReactNode

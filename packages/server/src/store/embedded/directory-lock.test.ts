@@ -18,7 +18,7 @@ test('never do two hold a directory, whoever comes when', async () => {
         await Promise.all(
           delays.map(async (delay, pid) => {
             await new Promise((resolve) => setTimeout(resolve, delay))
-            const lock = await lockDirectory(directory, pid + 1).catch(() => undefined)
+            const lock = await lockDirectory(directory, { pid: pid + 1, patienceMs: 0 }).catch(() => undefined)
             if (lock === undefined) return
             holders += 1
             expect(holders).toBe(1)
@@ -33,9 +33,17 @@ test('never do two hold a directory, whoever comes when', async () => {
   )
 })
 
+test('a holder that is just ending is waited for', () =>
+  inDirectory(async (directory) => {
+    const first = await lockDirectory(directory)
+    setTimeout(() => void first.release(), 200)
+    const second = await lockDirectory(directory)
+    await second.release()
+  }))
+
 test('the holder is named, and its directory is free again once it let go', () =>
   inDirectory(async (directory) => {
-    const first: DirectoryLock = await lockDirectory(directory, 4711)
+    const first: DirectoryLock = await lockDirectory(directory, { pid: 4711 })
     await expect(lockDirectory(directory)).rejects.toThrow('process 4711')
     await first.release()
     const second = await lockDirectory(directory)

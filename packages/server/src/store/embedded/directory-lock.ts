@@ -19,12 +19,18 @@ export interface DirectoryLock {
  * nobody, and it holds between containers that share the directory but no process ids.
  *
  * @param directory Made if missing. Its path must be short enough for a socket in it (some 60 bytes).
- * @param pid What to call this process in the message to another.
+ * @param options.pid What to call this process in the message to another.
+ * @param options.patienceMs How long to wait for a holder that is just ending: a process that was killed keeps its sockets
+ *   for a moment.
  * @throws EmbeddedError `data_directory_in_use`, naming the process that holds it; `data_directory_unusable`.
  */
-export async function lockDirectory(directory: string, pid: number = process.pid): Promise<DirectoryLock> {
+export async function lockDirectory(
+  directory: string,
+  options: { readonly pid?: number; readonly patienceMs?: number } = {},
+): Promise<DirectoryLock> {
+  const { pid = process.pid, patienceMs = 1_000 } = options
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  for (let attempt = 1; ; attempt += 1) {
+  for (const startedAt = performance.now(); ; ) {
     const flag = await raiseFlag(directory, pid)
     if (flag === undefined) continue
     const others = await otherFlags(directory, flag.name)
@@ -35,9 +41,11 @@ export async function lockDirectory(directory: string, pid: number = process.pid
       return { release: () => flag.lower() }
     }
     await flag.lower()
+    // Those who only look, like us, step back again.
     const holder = await readFile(join(directory, 'holder'), 'utf8').catch(() => '')
     const held = living.find((other) => other.name === holder)
-    if (held !== undefined || attempt === 10) {
+    const waitedMs = performance.now() - startedAt
+    if (waitedMs >= (held === undefined ? LONGEST_CONTENTION_MS : patienceMs)) {
       const owner = (held ?? living[0]).name.split('-')[0]
       throw new EmbeddedError(
         'data_directory_in_use',
@@ -48,6 +56,8 @@ export async function lockDirectory(directory: string, pid: number = process.pid
     await sleep(20 + Math.random() * 180)
   }
 }
+
+const LONGEST_CONTENTION_MS = 10_000
 
 interface Flag {
   readonly name: string

@@ -17,6 +17,8 @@ export interface PostmasterOptions {
   readonly postgres: string
   readonly cluster: string
   readonly socketDirectory: string
+  /** What is cleared away if this process dies. */
+  readonly runtimeDirectory: string
   readonly runAs: RunAs | undefined
   readonly settings: Readonly<Record<string, string>>
   readonly log: (line: string) => void
@@ -41,8 +43,8 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   for (let attempt = 1; ; attempt += 1) {
     const stalePid = await stopSurvivor(options.cluster, options.log)
     const server = await spawnServer(options, stalePid)
-    const watchdog = spawnWatchdog(server.child, options.runAs)
-    void server.ended.then(() => watchdog?.kill('SIGKILL'))
+    const watchdog = spawnWatchdog(server, options.runtimeDirectory)
+    void server.ended.then(() => watchdog.kill('SIGKILL'))
     const postmaster: Postmaster = { pid: server.pid, ended: server.ended, stop: () => stop(server) }
     const outcome = await Promise.race([isReady(options, server), server.ended.then(() => 'ended' as const)]).catch(
       async (error: unknown) => {
@@ -108,17 +110,20 @@ async function spawnServer(options: PostmasterOptions, stalePid: number | undefi
 }
 
 /**
- * Stops the server when this process ends without doing it. Its input ends with us, even by SIGKILL; it survives the
- * signals that a terminal sends to all.
+ * Stops the server when this process ends without doing it, and clears its runtime directory away. Its input ends with us,
+ * even by SIGKILL; it survives the signals that a terminal sends to all.
  */
-function spawnWatchdog(server: ChildProcess, runAs: RunAs | undefined): ChildProcess | undefined {
-  const script = 'trap "" INT TERM HUP; read -r line; kill -INT "$0"'
-  const watchdog = spawn('/bin/sh', ['-c', script, String(server.pid)], {
+function spawnWatchdog(server: Server, runtimeDirectory: string): ChildProcess {
+  const script = `trap "" INT TERM HUP
+    read -r line
+    kill -INT "$0"
+    for second in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$0" || break; sleep 1; done
+    rm -rf "$1"`
+  const watchdog = spawn('/bin/sh', ['-c', script, String(server.pid), runtimeDirectory], {
     cwd: '/',
     env: PROGRAM_ENVIRONMENT,
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
-    ...runAs,
   })
   // Without a shell on the system the next start ends the survivor.
   watchdog.on('error', () => {})

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -115,8 +115,12 @@ function serverPid(): number | undefined {
   }
 }
 
-function watchdogOf(pid: number | undefined): number | undefined {
-  return processes().find(({ command }) => command.includes('read -r line') && command.endsWith(` ${pid}`))?.pid
+async function watchdogOf(pid: number | undefined): Promise<number> {
+  return vi.waitFor(() => {
+    const found = processes().find(({ command }) => command.includes('read -r line') && command.includes(` ${pid} /`))
+    expect(found).toBeDefined()
+    return found?.pid ?? 0
+  })
 }
 
 const KEEP = 'DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 7 AS id'
@@ -161,7 +165,7 @@ describe('a start', () => {
     useShared()
     const embedded = await start()
     const pid = serverPid()
-    const watchdog = watchdogOf(pid)
+    const watchdog = await watchdogOf(pid)
     await embedded.stop()
     await vi.waitFor(() => expect([pid, watchdog].filter((one) => one !== undefined && isAlive(one))).toEqual([]))
     expect(existsSync(embedded.connection.host)).toBe(false)
@@ -218,18 +222,19 @@ describe('one service at a time', () => {
 describe('after a crash', () => {
   beforeEach(useShared)
 
-  test('of the service, its database stops by itself', async () => {
-    const { child } = await hold()
+  test('of the service, its database stops by itself, and nothing of it is left in temporary directories', async () => {
+    const { child, connection } = await hold()
     const pid = serverPid()
     await kill(child.pid)
     await vi.waitFor(() => expect(pid === undefined || isAlive(pid)).toBe(false), 10_000)
+    await vi.waitFor(() => expect(existsSync(dirname(connection.host))).toBe(false), 10_000)
   })
 
   test('of the service alone, with its database still running, the next start takes over', async () => {
     const { child, connection } = await hold()
     await query(connection, KEEP)
     const pid = serverPid()
-    await kill(watchdogOf(pid), child.pid)
+    await kill(await watchdogOf(pid), child.pid)
     expect(pid !== undefined && isAlive(pid)).toBe(true)
     const next = await start()
     expect(await query(next.connection, 'SELECT id FROM kept')).toEqual([{ id: 7 }])

@@ -74,6 +74,7 @@ export async function startEmbedded(options: {
       postgres: binaries.postgres,
       cluster,
       socketDirectory,
+      runtimeDirectory: runtime.path,
       runAs,
       settings,
       log,

@@ -1,23 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { InteractionRequiredError, OAuthClient, pauseBody } from '@countersign/client'
 import { remoteKeys } from '@countersign/client/verify-token'
 import { MandateVerifier } from '@countersign/verify'
 import { expressMandates } from '@countersign/verify/express'
 import express from 'express'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import pg from 'pg'
-import { pino } from 'pino'
-import { startService } from '../../../server/src/serve.js'
-import { startEmbedded } from '../../../server/src/store/embedded/start-embedded.js'
-import { adminOk } from '../../../server/test/support/world.js'
+import { startRealService } from '../../../client/test/support/real-service.js'
 
 const IDP = 'https://idp.example'
-const BASE = 'https://sts.example'
 const RESOURCE = 'https://bank.example/transfers'
 
 const POLICY = `package countersign.authz
@@ -40,70 +31,28 @@ export interface WholeBank {
 }
 
 export async function openWholeBank(page: string): Promise<WholeBank> {
-  const undo: (() => Promise<unknown>)[] = []
-  const dataDir = await mkdtemp(join(tmpdir(), 'countersign-bank-'))
-  undo.push(() => rm(dataDir, { recursive: true, force: true }))
-  const postgres = await startEmbedded({ dataDir, log: () => {} })
-  undo.push(() => postgres.stop())
-  const { host, port, user, database } = postgres.connection
-  const adminToken = randomBytes(32).toString('base64url')
-  const service = await startService(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      baseUrl: BASE,
-      dataDir,
-      database: {
-        kind: 'server',
-        url: `postgresql://${user}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`,
-      },
-      redisUrl: undefined,
-      adminTokenHash: createHash('sha256').update(adminToken).digest(),
-      adminTokenFile: undefined,
-      kek: randomBytes(32),
-      roles: new Set(['sts', 'pdp', 'admin', 'gateway']),
-      allowPrivateAddresses: true,
-      trustProxy: [],
-    },
-    { log: pino({ level: 'silent' }) },
-  )
-  undo.push(() => service.close())
-
+  const service = await startRealService()
   let shiftMs = 0
   const app = express()
   const server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  undo.push(() => new Promise((resolve) => server.close(resolve)))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   const idp = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(idp.publicKey)), kid: 'idp-1', alg: 'ES256', use: 'sig' }] }
-  const admin = (path: string, body: object) => adminOk({ url: service.url, adminToken }, 'POST', `/v1${path}`, body)
-  const zone = await admin('/zones', { slug: 'bank', name: 'Bank' })
-  const at = `/zones/${zone.id}`
-  await admin(`${at}/subject-issuers`, {
-    issuer: IDP,
-    audience: 'bank',
-    jwks,
-    aal: { acr: { passkey: 'aal2' }, amr: {} },
+  const acrs = { passkey: 'aal2' }
+  await service.create('subject-issuers', { issuer: IDP, audience: 'bank', jwks, aal: { acr: acrs, amr: {} } })
+  const application = await service.create('applications', {
+    name: 'bank',
+    auth_method: 'client_secret',
+    origins: [url],
   })
-  const application = await admin(`${at}/applications`, { name: 'bank', auth_method: 'client_secret', origins: [url] })
-  await admin(`${at}/resources`, { identifier: RESOURCE, scopes: ['transfer'] })
-  await admin(`${at}/grants`, { application_id: application.id, resource: RESOURCE, scopes: ['transfer'] })
-  const policy = await admin(`${at}/policies`, { name: 'bank', source: POLICY })
-  const { version } = policy as { version: { id: string } }
-  const set = await admin(`${at}/policy-sets`, { name: 'bank', policy_versions: [version.id] })
-  await admin(`${at}/policy-sets/${set.id}/activate`, {})
-  const owner = { kind: 'application', id: 'authenticator' }
-  const prover = await admin('/admin-tokens', {
-    name: 'authenticator',
-    zone_id: zone.id,
-    capabilities: ['prove'],
-    max_aal: 'aal2',
-    owner,
-  })
+  await service.create('resources', { identifier: RESOURCE, scopes: ['transfer'] })
+  await service.create('grants', { application_id: application.id, resource: RESOURCE, scopes: ['transfer'] })
+  await service.activate(POLICY)
+  const prover = await service.tokenFor('prove', 'authenticator', { max_aal: 'aal2' })
 
-  const oauth = new OAuthClient(service.url, String(zone.id), String(application.id), {
+  const oauth = new OAuthClient(service.url, service.zoneId, String(application.id), {
     clientSecret: String(application.client_secret),
   })
   const seconds = () => Math.floor((Date.now() + shiftMs) / 1000)
@@ -123,9 +72,9 @@ export async function openWholeBank(page: string): Promise<WholeBank> {
 
   const auth = expressMandates(
     new MandateVerifier({
-      issuer: String(zone.issuer),
+      issuer: service.issuer,
       resource: RESOURCE,
-      keys: remoteKeys(`${service.url}/zones/${zone.id}/.well-known/jwks.json`),
+      keys: remoteKeys(`${service.url}/zones/${service.zoneId}/.well-known/jwks.json`),
       now: () => Date.now() + shiftMs,
     }),
   )
@@ -154,7 +103,7 @@ export async function openWholeBank(page: string): Promise<WholeBank> {
   )
   const settings = {
     stsUrl: service.url,
-    zoneId: zone.id,
+    zoneId: service.zoneId,
     applicationId: application.id,
     issuer: IDP,
     resource: RESOURCE,
@@ -175,19 +124,15 @@ export async function openWholeBank(page: string): Promise<WholeBank> {
     url,
     prove: async (challengeId) => {
       const body = { subject: { kind: 'user', issuer: IDP, id: 'alice' }, aal: 'aal2', amr: ['hwk'], method: 'passkey' }
-      const path = `/v1${at}/step-up-challenges/${challengeId}/satisfy`
-      await adminOk({ url: service.url, adminToken }, 'POST', path, body, { token: String(prover.token) })
+      await service.create(`step-up-challenges/${challengeId}/satisfy`, body, prover)
     },
     passTime: async (by) => {
-      const client = new pg.Client({ host, port, user, database })
-      await client.connect()
-      await client.query(`UPDATE countersign.clock SET shift = shift + $1 * interval '1 second'`, [by])
-      await client.query(`SELECT pg_notify('countersign', '{"topic":"clock","zoneId":"","id":""}')`)
-      await client.end()
+      await service.passTime(by)
       shiftMs += by * 1000
     },
     stop: async () => {
-      for (const step of undo.reverse()) await step()
+      await new Promise((resolve) => server.close(resolve))
+      await service.stop()
     },
   }
 }

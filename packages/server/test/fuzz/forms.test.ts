@@ -9,6 +9,12 @@ import { broken, MARK, type Shot } from './shot.js'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const AT_ONCE = 16
+const POLICY = `package countersign.authz
+
+allow contains "everything"
+
+step_up contains {"policy": "transfers", "type": "mfa"} if "transfer" in input.context.requested_scopes
+`
 
 let service: TestService
 let world: World
@@ -17,30 +23,42 @@ let complete: Record<string, string>
 
 beforeAll(async () => {
   service = await testService()
-  world = await createWorld(service)
-  const idToken = await userToken(world, { sub: 'alice' })
-  const { body } = await world.exchange({ resource: undefined, scope: undefined })
-  const pause = await paused(world)
-  const session = String(body.access_token)
-  secrets = [world.application.secret, idToken, session, pause.challenge_response, service.adminToken, MARK]
+  world = await createWorld(service, { policy: POLICY })
+  // Many users, since whose proofs failed too often is answered nothing but that for a while.
+  users = await Promise.all(Array.from({ length: 40 }, (_, n) => userToken(world, { sub: `user-${n}` })))
+  const asUser = { subject_token: users[0], subject_token_type: ID_TOKEN }
+  const pause = await paused(world, asUser)
+  const session = String((await world.exchange({ ...asUser, resource: undefined, scope: undefined })).body.access_token)
+  const mandate = String((await world.exchange({ ...asUser, scope: 'read' })).body.access_token)
+  const tokens = [...users, session, mandate]
+  secrets = [world.application.secret, ...tokens, pause.challenge_response, service.adminToken, MARK]
   complete = {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     zone_id: world.zoneId,
     client_id: world.application.id,
     client_secret: world.application.secret,
-    subject_token: session,
-    subject_token_type: ACCESS_TOKEN,
+    subject_token_type: ID_TOKEN,
     resource: PAYMENTS,
-    scope: 'transfer',
+    scope: 'read',
     ttl_seconds: '60',
     requested_token_type: ACCESS_TOKEN,
-    token: session,
+    token: mandate,
     ...{ challenge_id: pause.challenge_id, challenge_response: pause.challenge_response },
   }
-  values = [...Object.values(complete), idToken, ID_TOKEN, `${session}x`, 'aal2', '300', 'read transfer', 'read']
+  values = [
+    ...Object.values(complete),
+    session,
+    ACCESS_TOKEN,
+    `${session}x`,
+    'aal2',
+    '300',
+    'read transfer',
+    'transfer',
+  ]
 })
 afterAll(() => service.close())
 
+let users: readonly string[]
 /** Right values, which the generators put in wrong places too. */
 let values: readonly string[] = []
 
@@ -92,11 +110,22 @@ const change = fc.oneof(
 )
 
 const nearlyRight: fc.Arbitrary<Shot> = fc
-  .tuple(path, headers, fc.array(change, { maxLength: 5 }), fc.constantFrom(0, 0, 0, 1, 2))
-  .map(([at, more, changes, without]) => {
-    const fields = Object.entries(complete).filter(([name]) => without === 0 || !name.startsWith('challenge'))
-    // Without a subject token, half of the forms are the application's own.
-    const form = new Map(fields.filter(([name]) => without !== 2 || !name.startsWith('subject')))
+  .record({
+    at: path,
+    more: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, headers),
+    changes: fc.array(change, { maxLength: 2 }),
+    scope: fc.constantFrom('read', 'read', 'transfer', 'read transfer'),
+    // For the application itself, for one of many users, or for nothing but a session.
+    kind: fc.constantFrom('own', 'user', 'user', 'session'),
+    user: fc.nat(),
+    proves: fc.constantFrom(false, false, true),
+  })
+  .map(({ at, more, changes, scope, kind, user, proves }) => {
+    const form = new Map<string, string>(Object.entries({ ...complete, scope }))
+    if (kind === 'user') form.set('subject_token', users[user % users.length] ?? '')
+    else form.delete('subject_token_type')
+    if (kind === 'session') for (const name of ['resource', 'scope']) form.delete(name)
+    if (!proves) for (const name of ['challenge_id', 'challenge_response']) form.delete(name)
     const added: [string, string][] = []
     for (const one of changes) {
       if (one.kind === 'drop') form.delete(one.name)

@@ -16,6 +16,7 @@ let world: World
 let operations: readonly Operation[]
 let queries: ReadonlyMap<string, readonly string[]>
 let ids: readonly string[]
+let idOf: Readonly<Record<string, string>>
 let secrets: readonly string[]
 let credentials: { readonly basic: string; readonly admins: readonly string[]; readonly challenge: string }
 
@@ -33,16 +34,28 @@ beforeAll(async () => {
     ok: (...[method, path, body]: [string, string, unknown?]) => adminOk(service, method, `${base}${path}`, body),
   }
   const made = new Set<string>()
+  const byNoun: Record<string, string> = {}
   for (const { path, create } of SAMPLES) {
     const { id, version } = (await zone.ok('POST', path, await create(zone, 0))) as {
       id: string
       version?: { id: string }
     }
     made.add(id).add(version?.id ?? id)
+    byNoun[path] = id
+    byNoun[`${path}/versions`] = version?.id ?? id
   }
   const pause = await paused(world)
   const { items: sessions } = await zone.ok('GET', '/sessions')
   for (const { id } of sessions as { id: string }[]) made.add(id)
+  const { id: tokenId } = await zone.ok('POST', '/admin-tokens', { name: 'held', capabilities: ['read'] })
+  const [event] = (await zone.ok('GET', '/audit/events')).items as { id: string }[]
+  idOf = {
+    ...byNoun,
+    '/sessions': [...made].at(-1) ?? '',
+    '/step-up-challenges': pause.challenge_id,
+    '/admin-tokens': String(tokenId),
+    '/audit/events': event?.id ?? '',
+  }
   ids = [...made, world.zoneId, world.application.id, world.resourceId, world.grantId, world.setId, pause.challenge_id]
   const everything = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens']
   const token = await world.token(everything, { kind: 'user', id: 'u' }, { max_aal: 'aal3' })
@@ -79,7 +92,7 @@ const id = fc.oneof(
 /** Values that a schema accepts, nearly: each part is now and then something else altogether. */
 function nearlyOf(schema: Schema): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 12, arbitrary: rightlyOf(schema) },
+    { weight: 60, arbitrary: rightlyOf(schema) },
     { weight: 1, arbitrary: json },
     { weight: 1, arbitrary: id },
   )
@@ -93,7 +106,11 @@ function rightlyOf(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.format === 'date-time') return fc.constantFrom('2099-01-01T00:00:00Z', '2000-01-01T00:00:00.123456789Z')
   switch (schema.type) {
     case 'string':
-      return fc.oneof(fc.constantFrom(...WORDS), fc.string({ minLength: 1, maxLength: 20 }), text)
+      return fc.oneof(
+        { weight: 6, arbitrary: fc.constantFrom(...WORDS) },
+        fc.string({ minLength: 1, maxLength: 20 }),
+        text,
+      )
     case 'integer':
     case 'number': {
       const { minimum = 0, maximum = 2 ** 31 } = schema
@@ -123,7 +140,7 @@ function objectOf({ properties = {}, required = [] }: Schema): fc.Arbitrary<obje
     { weight: 1, arbitrary: fc.record(members, { requiredKeys: [] }) },
   )
   return fc
-    .tuple(record, fc.oneof({ weight: 8, arbitrary: fc.constant({}) }, fc.dictionary(text, json, { maxKeys: 2 })))
+    .tuple(record, fc.oneof({ weight: 30, arbitrary: fc.constant({}) }, fc.dictionary(text, json, { maxKeys: 2 })))
     .map(
       // As JSON has it, `__proto__` is a name like any other.
       ([own, more]) => Object.assign(Object.create(null), own, more),
@@ -162,7 +179,7 @@ function bodyOf(operation: Operation): fc.Arbitrary<string | Uint8Array | undefi
   const plural = /(check-batch|evaluations)$/.test(operation.path)
   const schema = operation.body ?? (plural ? questions : question)
   return fc.oneof(
-    { weight: 10, arbitrary: nearlyOf(schema).map((value) => JSON.stringify(value) ?? '') },
+    { weight: 30, arbitrary: nearlyOf(schema).map((value) => JSON.stringify(value) ?? '') },
     { weight: 2, arbitrary: json.map((value) => JSON.stringify(value) ?? '') },
     {
       weight: 1,
@@ -189,7 +206,11 @@ function shotOf(operation: Operation): fc.Arbitrary<Shot> {
   const { method, path } = operation
   const destroys = method === 'DELETE' || path.endsWith('/revoke') || path.endsWith('/suspend')
   // What destroys is tried on what is not there: every other case needs the zone and what is in it.
-  const row = destroys ? fc.oneof(fc.uuid(), text) : id
+  const [, noun = ''] = /^(?:\/v1\/zones\/\{zone_id\})?(?:\/v1)?(\/.*?)\/\{id\}/.exec(path) ?? []
+  const right = (suffix = '') =>
+    fc.constant(null).map(() => idOf[`${noun}${suffix}`] ?? idOf['/step-up-challenges'] ?? '')
+  const row = destroys ? fc.oneof(fc.uuid(), text) : fc.oneof({ weight: 8, arbitrary: right() }, id)
+  const version = fc.oneof({ weight: 8, arbitrary: right('/versions') }, id)
   const zone = fc.oneof(
     {
       weight: path === '/v1/zones/{zone_id}' && destroys ? 0 : 12,
@@ -205,20 +226,20 @@ function shotOf(operation: Operation): fc.Arbitrary<Shot> {
     ),
     { requiredKeys: [] },
   )
-  const more = fc.record(
-    {
-      'if-match': headerText,
-      'idempotency-key': fc.oneof(headerText, fc.constant('0123456789abcdef')),
-      origin: headerText,
-    },
-    { requiredKeys: [] },
+  const key = fc.oneof(
+    fc.string({ minLength: 16, maxLength: 32 }).map((some) => some.replace(/[^!-~]/g, 'x')),
+    headerText,
+  )
+  const more = fc.oneof(
+    { weight: 3, arbitrary: fc.constant({}) },
+    fc.record({ 'if-match': headerText, 'idempotency-key': key, origin: headerText }, { requiredKeys: [] }),
   )
   const type = fc.oneof(
-    { weight: 12, arbitrary: fc.constant('application/json') },
+    { weight: 40, arbitrary: fc.constant('application/json') },
     fc.constantFrom('application/json; charset=latin1', 'text/plain', 'application/merge-patch+json', ''),
   )
   const sends = method !== 'GET' && method !== 'DELETE'
-  return fc.record({ zone, row, version: id, query, more, type, body: bodyOf(operation), n: fc.nat() }).map((drawn) => {
+  return fc.record({ zone, row, version, query, more, type, body: bodyOf(operation), n: fc.nat() }).map((drawn) => {
     const filled = path
       .replace('{zone_id}', () => encode(drawn.zone))
       .replace('{id}', () => encode(drawn.row))

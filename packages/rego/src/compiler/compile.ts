@@ -7,6 +7,7 @@ import { parseModule } from '../syntax/parse.js'
 import { fromJson, RegoObject, type Value } from '../value.js'
 import { checkNames, checkProgram } from './check-program.js'
 import { orderRule } from './check-rules.js'
+import { checkTypes } from './check-types.js'
 import type { CallNode, RuleNode } from './ir.js'
 import { Metadata } from './metadata.js'
 import { resolveModule } from './resolve.js'
@@ -61,13 +62,16 @@ export function compileModules(
   const ordered = new Map(resolved.map((rule) => [rule, orderRule(rule, arity, report)]))
   throwAny(errors)
   const rules = resolved.map((rule) => ordered.get(rule) ?? rule)
+  const orderedTree = RuleTree.of(
+    rules,
+    modules.map((module) => module.package.path),
+  )
+  checkTypes(orderedTree, everyBuiltin, report)
+  throwAny(errors)
   return {
     modules,
     rules,
-    tree: RuleTree.of(
-      rules,
-      modules.map((module) => module.package.path),
-    ),
+    tree: orderedTree,
     data: baseData(data),
     builtins: everyBuiltin,
     allowed,

@@ -28,46 +28,48 @@ function reachable(context: BuiltinContext, edges: ObjectValue, start: readonly 
 /** Deeper paths would exhaust the stack. */
 const MAX_DEPTH = 2_000
 
-/** Every way from a start to where it ends: at a node without edges, before a node that is not in the graph or closes a cycle. */
+/**
+ * Ways from a start to where they end: at a node without edges, before a node that is not in the graph, or where an edge leads to a node that
+ * was passed before. As in OPA's suite, nodes passed on one way from an edge of the start count as passed on the others too.
+ */
 function paths(context: BuiltinContext, edges: ObjectValue, start: readonly Value[]): RegoSet {
   const found = new RegoSet()
-  const path: Value[] = []
-  const onPath = new Set<Key>()
-
-  function visit(node: Value): void {
-    context.charge(1 + path.length)
-    const neighbours = objectGet(edges, node)
-    if (neighbours === undefined) {
-      found.add([...path])
-      return
-    }
-    if (path.length >= MAX_DEPTH) throw new BuiltinError('graph is too deep')
-    const key = keyOf(node)
-    path.push(node)
-    onPath.add(key)
-    const next = elementsOf(neighbours) ?? []
-    if (next.length === 0) found.add([...path])
-    for (const neighbour of next) {
-      if (onPath.has(keyOf(neighbour))) found.add([...path])
-      else visit(neighbour)
-    }
-    path.pop()
-    onPath.delete(key)
-  }
-
   for (const node of start) {
     const neighbours = objectGet(edges, node)
     if (neighbours === undefined) continue
     const next = elementsOf(neighbours) ?? []
     if (next.length === 0) found.add([node])
-    // The first step is never taken for a cycle, so an edge to itself leads once more into the node.
-    path.push(node)
-    onPath.add(keyOf(node))
-    for (const neighbour of next) visit(neighbour)
-    path.pop()
-    onPath.clear()
+    for (const neighbour of next) walk(context, edges, [node], neighbour, new Set([keyOf(node)]), found)
   }
   return found
+}
+
+function walk(
+  context: BuiltinContext,
+  edges: ObjectValue,
+  before: readonly Value[],
+  node: Value,
+  passed: Set<Key>,
+  found: RegoSet,
+): void {
+  context.charge(1 + before.length)
+  const neighbours = objectGet(edges, node)
+  if (neighbours === undefined) {
+    found.add(before)
+    return
+  }
+  if (before.length >= MAX_DEPTH) throw new BuiltinError('graph is too deep')
+  const path = [...before, node]
+  const next = elementsOf(neighbours) ?? []
+  if (next.length === 0) found.add(path)
+  for (const neighbour of next) {
+    if (passed.has(keyOf(neighbour))) {
+      found.add(path)
+    } else {
+      passed.add(keyOf(node))
+      walk(context, edges, path, neighbour, passed, found)
+    }
+  }
 }
 
 export const graph: readonly Builtin[] = [

@@ -8,6 +8,7 @@ import { glob } from './glob.js'
 import { graph } from './graph.js'
 import { json } from './json.js'
 import { jsonPaths } from './json-paths.js'
+import { jsonSchema } from './json-schema.js'
 import { jwt } from './jwt.js'
 import { net } from './net.js'
 import { numbers } from './numbers.js'
@@ -19,10 +20,12 @@ import { sets } from './sets.js'
 import { formatting } from './sprintf.js'
 import { strings } from './strings.js'
 import { subset } from './subset.js'
+import { template } from './template.js'
 import { time } from './time.js'
 import { types } from './types.js'
 import { units } from './units.js'
 import { unsupportedBuiltins } from './unsupported.js'
+import { uri } from './uri.js'
 import { uuid } from './uuid.js'
 import { yaml } from './yaml.js'
 
@@ -38,6 +41,7 @@ export const builtins = registry(
   graph,
   json,
   jsonPaths,
+  jsonSchema,
   jwt,
   net,
   numbers,
@@ -48,10 +52,12 @@ export const builtins = registry(
   sets,
   strings,
   subset,
+  template,
   time,
   types,
   units,
   unsupportedBuiltins,
+  uri,
   uuid,
   yaml,
 )

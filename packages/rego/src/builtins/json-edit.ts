@@ -2,7 +2,18 @@
 import { BuiltinError } from '../builtins-api.js'
 import { isNumber } from '../number.js'
 import { regoText } from '../text.js'
-import { equal, isArray, isObject, isSet, objectEntries, objectGet, RegoObject, RegoSet, type Value } from '../value.js'
+import {
+  equal,
+  isArray,
+  isObject,
+  isSet,
+  objectEntries,
+  objectGet,
+  RegoObject,
+  RegoSet,
+  typeName,
+  type Value,
+} from '../value.js'
 import { integerOf } from './operands.js'
 
 type Path = readonly Value[]
@@ -58,10 +69,11 @@ function child(parent: Value, key: Value): Value {
     found = objectGet(parent, key)
     type = 'object'
   } else {
-    throw new BuiltinError(`expected composite type for path ${regoText(key)}, found value: ${regoText(parent)}`)
+    throw new BuiltinError(`expected composite type for path ${regoText(key)}, found value: ${shown(parent)}`)
   }
   if (found === undefined) {
-    throw new BuiltinError(`path ${regoText(key)} does not exist in ${type} term ${regoText(parent)}`)
+    const segment = isArray(parent) ? String(indexOf(parent, key)) : regoText(key)
+    throw new BuiltinError(`path ${segment} does not exist in ${type} term ${regoText(parent)}`)
   }
   return found
 }
@@ -83,7 +95,7 @@ function inserted(parent: Value, key: Value, value: Value): Value {
     throw new BuiltinError(`set key ${regoText(key)} does not equal value to be inserted ${regoText(value)}`)
   }
   if (isObject(parent)) return copy(parent).set(key, value)
-  throw new BuiltinError(`expected composite type, found value: ${regoText(parent)}`)
+  throw new BuiltinError(`expected composite type, found value: ${shown(parent)}`)
 }
 
 function deleted(parent: Value, key: Value): Value {
@@ -92,11 +104,21 @@ function deleted(parent: Value, key: Value): Value {
     if (index < 0 || index >= parent.length) throw new BuiltinError('index for array delete out of bounds')
     return parent.toSpliced(index, 1)
   }
-  const old = child(parent, key)
+  if (!isSet(parent) && !isObject(parent)) {
+    throw new BuiltinError(`expected composite type, found value: ${shown(parent)}`)
+  }
+  const old = isSet(parent) ? (parent.has(key) ? key : undefined) : objectGet(parent, key)
+  if (old === undefined) throw new BuiltinError(`cannot delete child key ${regoText(key)} that does not exist`)
   if (isSet(parent)) return RegoSet.from([...parent.unsorted()].filter((element) => !equal(element, old)))
   const rest = copy(parent)
   rest.delete(key)
   return rest
+}
+
+/** A scalar with the name of its type in OPA. */
+function shown(scalar: Value): string {
+  const type = typeName(scalar)
+  return `${regoText(scalar)} (type: ast.${type.charAt(0).toUpperCase()}${type.slice(1)})`
 }
 
 function copy(object: Value): RegoObject {

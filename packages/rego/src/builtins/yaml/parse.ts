@@ -12,8 +12,10 @@ import {
   type YAMLMap,
 } from 'yaml'
 import { BuiltinError } from '../../builtins-api.js'
-import { formatNumber, isNumber } from '../../number.js'
+import { formatNumber, isInteger, isNumber } from '../../number.js'
 import { RegoObject, type Value } from '../../value.js'
+import { decodeBase64 } from '../go/base64.js'
+import { fromBytes } from '../go/bytes.js'
 import { plainScalar } from './scalar.js'
 
 /** Aliases multiply what a document holds; beyond this many nodes it is taken for an attack. */
@@ -31,22 +33,28 @@ export function parseYaml(text: string): Value {
   if (!Array.isArray(documents)) return null
   for (const document of documents) {
     const [error] = document.errors
-    if (error !== undefined)
-      throw new BuiltinError(`yaml: line ${lineOf(text, error.pos[0])}: ${message(error.message)}`)
+    if (error !== undefined) throw faultIn(text, error.pos[0], error.message)
   }
   const [document] = documents
   return document === undefined ? null : new Converter(document).value(document.contents)
 }
 
-function lineOf(text: string, offset: number): number {
-  return text.slice(0, offset).split('\n').length
-}
+/** Faults that Go's scanner finds, in its words. */
+const FAULTS: readonly (readonly [fault: RegExp, message: string])[] = [
+  [/Missing closing/, 'found unexpected end of stream'],
+  [/Nested mappings/, 'mapping values are not allowed in this context'],
+  [/Tabs are not|reserved character/, 'found character that cannot start any token'],
+]
 
-/** The commonest fault in the words of Go's library; others in the parser's own. */
-function message(text: string): string {
-  if (/Flow sequence/.test(text)) return "did not find expected ',' or ']'"
-  if (/Flow map/.test(text)) return "did not find expected ',' or '}'"
-  return text.charAt(0).toLowerCase() + text.slice(1)
+/** Its parser always gives the line, its scanner only after the first; other faults are in the words of the parser used here. */
+function faultIn(text: string, offset: number, message: string): BuiltinError {
+  const line = text.slice(0, offset).split('\n').length
+  const scanned = FAULTS.find(([fault]) => fault.test(message))?.[1]
+  if (scanned !== undefined) return new BuiltinError(`yaml: ${line > 1 ? `line ${line}: ` : ''}${scanned}`)
+  const own = message.charAt(0).toLowerCase() + message.slice(1)
+  const close = /^Flow sequence/.test(message) ? "']'" : "'}'"
+  const parsed = /^Flow (?:sequence|map)/.test(message) ? `did not find expected ',' or ${close}` : own
+  return new BuiltinError(`yaml: line ${line}: ${parsed}`)
 }
 
 class Converter {
@@ -97,11 +105,22 @@ function isMergeKey(key: unknown): boolean {
   return isScalar(key) && key.type === 'PLAIN' && key.source === '<<'
 }
 
+const TAGGED: ReadonlyMap<string, (value: Value) => boolean> = new Map([
+  ['int', (value) => isNumber(value) && isInteger(value)],
+  ['float', (value) => isNumber(value)],
+  ['bool', (value) => typeof value === 'boolean'],
+  ['null', (value) => value === null],
+])
+
 function scalar(node: Scalar): Value {
-  const text = String(node.value ?? '')
-  if (node.tag === '!!str' || node.tag === 'tag:yaml.org,2002:str') return text
-  if (node.type !== 'PLAIN') return text
-  return plainScalar(text)
+  const text = typeof node.value === 'string' ? node.value : (node.source ?? '')
+  const tag = node.tag?.replace(/^(?:tag:yaml\.org,2002:|!!)/, '')
+  if (tag === 'binary') return fromBytes(decodeBase64(text, 'standard'))
+  const fits = tag === undefined ? undefined : TAGGED.get(tag)
+  if (fits === undefined) return tag === 'str' || node.type !== 'PLAIN' ? text : plainScalar(text)
+  const value = plainScalar(text)
+  if (!fits(value)) throw new BuiltinError(`yaml: cannot decode !!str \`${text}\` as a !!${tag}`)
+  return value
 }
 
 /** JSON's keys are strings: numbers and booleans become their text. */

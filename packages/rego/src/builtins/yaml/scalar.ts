@@ -17,7 +17,8 @@ export function plainScalar(text: string): null | boolean | RegoNumber | string 
   if (TRUE.has(text)) return true
   if (FALSE.has(text)) return false
   if (/^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$/.test(text)) {
-    throw new BuiltinError(`json: unsupported value: ${text.replace(/^\+?\./, '')}`)
+    const value = /nan$/i.test(text) ? 'NaN' : text.startsWith('-') ? '-Inf' : '+Inf'
+    throw new BuiltinError(`json: unsupported value: ${value}`)
   }
   if (!/^[-+.\d]/.test(text)) return text
   return integerScalar(text.replaceAll('_', '')) ?? floatScalar(text) ?? text

@@ -73,7 +73,7 @@ function scalarText(text: string, indent: string, key: boolean): string {
 function needsQuotes(text: string): boolean {
   if (OLD_BOOLEANS.test(text) || BASE_60.test(text) || TIMESTAMP.test(text)) return true
   try {
-    return plainScalar(text) !== text || text === '<<' || text === '='
+    return plainScalar(text) !== text
   } catch {
     return true
   }
@@ -90,20 +90,25 @@ function isSingle(text: string): boolean {
 }
 
 function isLiteral(text: string): boolean {
-  return !/^[ \n]|[ \t]\n|\t/.test(text) && allPrintable(text.replaceAll('\n', ''))
+  return !/^ |[ \t]\n|\t/.test(text) && allPrintable(text.replaceAll('\n', ''))
+}
+
+/** Go's library writes nothing beyond the basic plane as it is. */
+function isShown(character: string): boolean {
+  return (character.codePointAt(0) as number) <= 0xffff && isPrintable(character)
 }
 
 function allPrintable(text: string): boolean {
-  return Array.from(text).every(
-    (character) => character !== '\ufeff' && (isPrintable(character) || character > '\u00a0'),
-  )
+  return Array.from(text).every((character) => character !== '\ufeff' && isShown(character))
 }
 
 /** `|` with a mark for the line breaks at the end: none, one, or all kept. */
 function literal(text: string, indent: string): string {
   const mark = text.endsWith('\n\n') || text === '\n' ? '+' : text.endsWith('\n') ? '' : '-'
   const lines = text.replace(/\n$/, '').split('\n')
-  return `|${mark}\n${lines.map((line) => (line === '' ? '' : `${indent === '' ? '  ' : indent}${line}`)).join('\n')}`
+  // A reader cannot tell the indentation from an empty first line.
+  const hint = text.startsWith('\n') ? '2' : ''
+  return `|${hint}${mark}\n${lines.map((line) => (line === '' ? '' : `${indent === '' ? '  ' : indent}${line}`)).join('\n')}`
 }
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -128,7 +133,7 @@ function doubleQuoted(text: string): string {
   const escaped = Array.from(text, (character) => {
     const short = ESCAPES.get(character)
     if (short !== undefined) return short
-    if (isPrintable(character)) return character
+    if (isShown(character)) return character
     const code = character.codePointAt(0) as number
     if (code <= 0xff) return `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`
     return code <= 0xffff
@@ -153,22 +158,20 @@ function compareKeys(a: string, b: string): number {
     const pLetter = /\p{L}/u.test(p)
     const qLetter = /\p{L}/u.test(q)
     if (pLetter && qLetter) return p < q ? -1 : 1
-    if (pLetter || qLetter) return digits ? (pLetter ? 1 : -1) : pLetter ? 1 : -1
+    if (pLetter || qLetter) return pLetter === digits ? -1 : 1
     const numbers = compareNumberRuns(x, y, i)
     return numbers !== 0 ? numbers : p < q ? -1 : 1
   }
   return x.length - y.length
 }
 
+/** A zero after other digits of a number has its place value; what is no digit comes before all digits. */
 function compareNumberRuns(x: readonly string[], y: readonly string[], at: number): number {
-  let start = at
-  if (x[at] === '0' || y[at] === '0') {
-    for (start = at; start > 0 && /\d/.test(x[start - 1] as string); ) start -= 1
-  }
-  const run = (of: readonly string[]): string => /^\d*/.exec(of.slice(start).join(''))?.[0] ?? ''
+  const before = /[1-9]\d*$/.test(x.slice(0, at).join(''))
+  const prefix = before && (x[at] === '0' || y[at] === '0') ? '1' : '0'
+  const run = (of: readonly string[]): string => /^\d*/.exec(of.slice(at).join(''))?.[0] ?? ''
   const p = run(x)
   const q = run(y)
-  if (p === '' || q === '') return 0
-  const difference = BigInt(p) - BigInt(q)
+  const difference = BigInt(prefix + p) - BigInt(prefix + q)
   return difference < 0n ? -1 : difference > 0n ? 1 : p.length - q.length
 }

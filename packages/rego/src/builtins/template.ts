@@ -1,0 +1,20 @@
+/** `strings.render_template`: Go's text templates over JSON values. */
+import { type Builtin, builtin, objectOperand, stringOperand, T } from '../builtins-api.js'
+import { jsonText } from './go/json-text.js'
+import { unmarshalJson } from './json.js'
+import { textMeter } from './operands.js'
+import { parseTemplate } from './template/parse.js'
+import { render } from './template/render.js'
+
+export const template: readonly Builtin[] = [
+  builtin('strings.render_template', [T.string, T.object(T.string, T.any)], T.string, (context, text, variables) => {
+    const written = stringOperand(text, 1)
+    const values = unmarshalJson(jsonText(objectOperand(variables, 2), textMeter(context)))
+    const meter = textMeter(context)
+    const rendered = render(parseTemplate(written), values, (added) => {
+      context.charge(1)
+      meter(added)
+    })
+    return rendered.replaceAll('<no value>', '<undefined>')
+  }),
+]

@@ -1,29 +1,41 @@
 import { type Config, startService } from '@countersign/server'
 import { pino } from 'pino'
 
+/** A configuration as it goes through the channel, with bytes as hexadecimal text. */
+export interface ServiceSettings {
+  readonly config: Pick<
+    Config,
+    'host' | 'port' | 'baseUrl' | 'dataDir' | 'database' | 'allowPrivateAddresses' | 'trustProxy'
+  > & {
+    readonly adminTokenHash: string
+    readonly kek: string
+  }
+  readonly logFile: string
+}
+
 // The service in a process of its own, as `countersign serve` runs it, with its log going to a file.
-process.on(
-  'message',
-  (message: {
-    config: Omit<Config, 'adminTokenHash' | 'kek' | 'roles'> & { adminTokenHash: string; kek: string }
-    logFile: string
-  }) => {
-    const { config, logFile } = message
-    const options = {
+process.once('message', ({ config, logFile }: ServiceSettings) => {
+  const service = startService(
+    {
       ...config,
       adminTokenHash: Buffer.from(config.adminTokenHash, 'hex'),
+      adminTokenFile: undefined,
+      redisUrl: undefined,
       kek: Buffer.from(config.kek, 'hex'),
       roles: new Set(['sts', 'pdp', 'admin', 'gateway'] as const),
-    }
-    startService(options, {
-      log: pino({ name: 'countersign' }, pino.destination({ dest: logFile, sync: false, minLength: 4096 })),
-    }).then(
-      ({ url }) => process.send?.({ url }),
-      (error: Error) => {
-        console.error(error)
-        process.exit(1)
-      },
-    )
-  },
-)
-process.on('disconnect', () => process.exit(0))
+    },
+    { log: pino({ name: 'countersign' }, pino.destination({ dest: logFile, sync: false, minLength: 4096 })) },
+  )
+  service.then(
+    ({ url }) => process.send?.({ port: Number(new URL(url).port) }),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+  process.on('disconnect', () => {
+    service.then((running) => running.close()).finally(() => process.exit(0))
+  })
+})
+// Ctrl-C is for the bench, which stops what it started.
+process.on('SIGINT', () => {})

@@ -1,12 +1,13 @@
-import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
-import type { Measured, Rig } from './rig.js'
+import type { Node, Rig } from './rig.js'
 
 /** What the load is sent to: a zone with an application, a resource, a grant, an issuer and the reference policy. */
 export interface BenchZone {
   readonly zoneId: string
   readonly applicationId: string
   readonly applicationSecret: string
+  /** May approve, and belongs to nobody who asks. */
   readonly approverToken: string
 }
 
@@ -30,7 +31,7 @@ permitted if not "transfer" in input.context.requested_scopes
 permitted if input.context.challenge_resolved
 `
 
-export async function createZone(rig: Rig, service: Measured): Promise<BenchZone> {
+export async function createZone(rig: Rig, service: Pick<Node, 'port'>): Promise<BenchZone> {
   const call = async (path: string, body: object): Promise<Record<string, unknown>> => {
     const response = await fetch(`http://127.0.0.1:${service.port}${path}`, {
       method: 'POST',
@@ -41,7 +42,7 @@ export async function createZone(rig: Rig, service: Measured): Promise<BenchZone
     if (!response.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`)
     return answer
   }
-  const zone = await call('/v1/zones', { slug: `bench-${Date.now()}`, name: 'Bench' })
+  const zone = await call('/v1/zones', { slug: `bench-${randomUUID()}`, name: 'Bench' })
   const zoneId = String(zone.id)
   const base = `/v1/zones/${zoneId}`
   const application = await call(`${base}/applications`, {
@@ -105,5 +106,9 @@ export function userToken(key: KeyObject, user: string, serial: number): string 
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-export const USER_TOKEN = TOKEN_TYPES.jwt
-export const MANDATE = TOKEN_TYPES.accessToken
+const USER_TOKEN = TOKEN_TYPES.jwt
+
+/** The fields of an exchange of this zone's application with a user's token. */
+export function userFields(zone: BenchZone, token: string, more: Record<string, string> = {}): Record<string, string> {
+  return exchangeFields(zone, { subject_token: token, subject_token_type: USER_TOKEN, ...more })
+}

@@ -1,7 +1,7 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
+  hash,
   type KeyObject,
   randomUUID,
   sign,
@@ -25,6 +25,15 @@ export interface FloorSettings {
   readonly cache: boolean
 }
 
+/** As many as the service remembers. */
+const MOST_REMEMBERED = 20_000
+const MOST_IN_BATCH = 256
+
+interface Subject {
+  readonly exp: number
+  readonly sub: string
+}
+
 interface Waiting {
   readonly event: { readonly id: string; readonly hash: string; readonly event: string }
   readonly resolve: () => void
@@ -36,11 +45,10 @@ const INSERT = `INSERT INTO public.floor_events (id, hash, event)
 export async function startFloor(settings: FloorSettings): Promise<number> {
   const client = new pg.Client(settings.database)
   await client.connect()
-  await client.query('CREATE TABLE IF NOT EXISTS public.floor_events (id uuid PRIMARY KEY, hash text, event text)')
   const privateKey = createPrivateKey(settings.key)
   const publicKey = createPublicKey(privateKey)
   const secretHash = Buffer.from(settings.secretHash, 'hex')
-  const verified = new Map<string, { exp: number; sub: string }>()
+  const verified = new Map<string, Subject>()
   const header = Buffer.from('{"alg":"ES256","typ":"at+jwt"}').toString('base64url')
 
   const waiting: Waiting[] = []
@@ -48,7 +56,7 @@ export async function startFloor(settings: FloorSettings): Promise<number> {
   const flush = async (): Promise<void> => {
     flushing = true
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, 256)
+      const batch = waiting.splice(0, MOST_IN_BATCH)
       const rows = JSON.stringify(batch.map(({ event }) => event))
       await client.query({ name: 'insert', text: INSERT, values: [rows] })
       for (const { resolve } of batch) resolve()
@@ -64,15 +72,24 @@ export async function startFloor(settings: FloorSettings): Promise<number> {
       }
     })
 
-  const subjectOf = async (token: string): Promise<{ exp: number; sub: string }> => {
-    const key = createHash('sha256').update(token).digest('base64url')
+  const remember = (key: string, subject: Subject): void => {
+    verified.set(key, subject)
+    if (verified.size <= MOST_REMEMBERED) return
+    for (const oldest of verified.keys()) {
+      verified.delete(oldest)
+      return
+    }
+  }
+
+  const subjectOf = async (token: string): Promise<Subject> => {
+    const key = hash('sha256', token, 'base64url')
     const held = settings.cache ? verified.get(key) : undefined
     if (held !== undefined) return held
     const [head, payload, signature] = token.split('.') as [string, string, string]
     const valid = await verifyEs256(publicKey, `${head}.${payload}`, Buffer.from(signature, 'base64url'))
     if (!valid) throw new Error('bad signature')
-    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { exp: number; sub: string }
-    if (settings.cache) verified.set(key, claims)
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Subject
+    if (settings.cache) remember(key, claims)
     return claims
   }
 
@@ -80,17 +97,15 @@ export async function startFloor(settings: FloorSettings): Promise<number> {
 
   const exchange = async (body: string, reply: ServerResponse): Promise<void> => {
     const form = new URLSearchParams(body)
-    const hash = createHash('sha256')
-      .update(form.get('client_secret') ?? '')
-      .digest()
-    if (!timingSafeEqual(hash, secretHash)) return refuse(reply)
+    const presented = hash('sha256', form.get('client_secret') ?? '', 'buffer')
+    if (!timingSafeEqual(presented, secretHash)) return refuse(reply)
     const subject = await subjectOf(form.get('subject_token') ?? '')
     const now = Math.floor(Date.now() / 1000)
     if (subject.exp <= now || !policy({ scope: form.get('scope') ?? '', challenge: false })) return refuse(reply)
-    const id = randomUUID()
+    const id = timeOrderedId()
     const claims = { iss: 'floor', sub: subject.sub, aud: form.get('resource'), iat: now, exp: now + 900, jti: id }
     const event = JSON.stringify({ id, type: 'exchange', outcome: 'issued', ...claims })
-    await record({ id, hash: createHash('sha256').update('\0').update(event).digest('hex'), event })
+    await record({ id, hash: hash('sha256', `\0${event}`, 'hex'), event })
     const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
     const signature = await signEs256(privateKey, input)
     const answer = JSON.stringify({
@@ -116,6 +131,12 @@ export async function startFloor(settings: FloorSettings): Promise<number> {
       resolve(typeof address === 'object' && address !== null ? address.port : 0)
     })
   })
+}
+
+// Random ids would land all over the index; ordered by time, as the service's are, they are added at its end.
+function timeOrderedId(): string {
+  const time = Date.now().toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
 function refuse(reply: ServerResponse): void {

@@ -1,0 +1,12 @@
+import type { Rig } from '../exchange/rig.js'
+import type { Plan } from '../options.js'
+import type { Progress } from '../report/progress.js'
+
+/** What every part of the bench works with. */
+export interface Bench {
+  readonly rig: Rig
+  readonly plan: Plan
+  readonly progress: Progress
+  /** Where the plot goes. */
+  readonly plot: string
+}

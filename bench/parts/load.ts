@@ -1,0 +1,149 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { expectRecorded } from '../exchange/ledger.js'
+import type { Node } from '../exchange/rig.js'
+import { type BenchZone, createZone } from '../exchange/zone.js'
+import type { NextRequest } from '../load/closed-loop.js'
+import { openLoop } from '../load/open-loop.js'
+import { BrokenRun, expectOnly } from '../load/tally.js'
+import type { Bench } from '../measure/bench.js'
+import { type Contender, runOnce } from '../measure/pairs.js'
+import { plotLatency } from '../report/plot.js'
+import { type Row, row, type Target } from '../report/row.js'
+import { floorContender, plainContender } from './exchange.js'
+
+/** Of what a closed loop reaches; the last is more than can be sustained. */
+const SHARES = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+const CONNECTIONS = 256
+const OVERLOAD_CONNECTIONS = 1_024
+/** A load is sustained when what arrived last is answered as quickly as what arrived first. */
+const MOST_BEHIND_SECONDS = 0.05
+
+/** Times at one rate of arrivals, in milliseconds. */
+interface Point {
+  readonly rate: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+  readonly sustained: boolean
+}
+
+/** Latency at fixed rates of arrivals, as a plot, and what happens at twice the rate that can be sustained. */
+export async function loadPart(bench: Bench): Promise<readonly Row[]> {
+  const { rig } = bench
+  const [service, floor] = [await rig.service(), await rig.floor({ cache: true })]
+  try {
+    const zone = await createZone(rig, service)
+    const floorCurve = await curve(bench, 'the floor', floorContender(bench, zone, floor))
+    const plain = plainContender(bench, zone, [service])
+    const ourCurve = await curve(bench, 'plain exchange', plain)
+    writePlot(bench.plot, floorCurve, ourCurve)
+    const sustained = ourCurve.filter((point) => point.sustained).at(-1)
+    if (sustained === undefined) {
+      const note = 'no rate could be sustained, so there is none to double'
+      return [row({ name: 'overload', note, targets: [{ wanted: 'p99 ≤ 2 × at the sustainable load', kept: null }] })]
+    }
+    const rows = [sustainedRow(sustained), await overload(bench, zone, service, await plain.requests(0), sustained)]
+    await rig.emptyLedgers()
+    return rows
+  } finally {
+    await Promise.all([service.stop(), floor.stop()])
+  }
+}
+
+async function curve(bench: Bench, name: string, contender: Contender): Promise<readonly Point[]> {
+  const { plan, progress } = bench
+  await runOnce(bench, contender, plan.warmSeconds, 0)
+  const { rps } = await runOnce(bench, contender, plan.seconds, 0)
+  const points: Point[] = []
+  for (const share of SHARES) {
+    const rate = Math.max(1, Math.round(rps * share))
+    const next = await contender.requests(0)
+    const connections = CONNECTIONS
+    const result = await openLoop({ targets: contender.nodes, rate, ms: plan.rateSeconds * 1000, connections, next })
+    const { latency, statuses, behind } = result
+    const [p50Ms, p99Ms, p999Ms] = [latency.quantile(0.5), latency.quantile(0.99), latency.quantile(0.999)]
+    const only = [...statuses.keys()].every((status) => status === contender.status)
+    // Refusing for want of room is what a service may do here; anything else is a broken run.
+    if (!only && [...statuses.keys()].some((status) => status !== 503))
+      expectUnlessRefused(name, result, contender.status)
+    points.push({ rate, p50Ms, p99Ms, p999Ms, sustained: only && behind <= Math.max(4, rate * MOST_BEHIND_SECONDS) })
+    progress(`${name} at ${rate}/s: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`)
+  }
+  return points
+}
+
+function expectUnlessRefused(name: string, result: Parameters<typeof expectOnly>[1], status: number): void {
+  const statuses = new Map([...result.statuses].filter(([seen]) => seen !== 503))
+  expectOnly(name, { ...result, statuses }, status)
+}
+
+function sustainedRow({ rate, p50Ms, p99Ms, p999Ms }: Point): Row {
+  return row({
+    name: 'plain exchange, sustainable load',
+    rps: rate,
+    p50Ms,
+    p99Ms,
+    p999Ms,
+    note: 'open loop; the highest rate of the plot at which nothing is refused and nothing piles up',
+  })
+}
+
+async function overload(
+  bench: Bench,
+  zone: BenchZone,
+  service: Node,
+  next: NextRequest,
+  sustained: Point,
+): Promise<Row> {
+  const { plan, progress, rig } = bench
+  const rate = sustained.rate * 2
+  const eventIds: string[] = []
+  const result = await openLoop({
+    targets: [service],
+    rate,
+    ms: plan.rateSeconds * 1000,
+    connections: OVERLOAD_CONNECTIONS,
+    next,
+    onAnswer: ({ status, body }) => {
+      const id = status === 200 ? /"event_id":"([^"]+)"/.exec(body)?.[1] : undefined
+      if (id !== undefined) eventIds.push(id)
+    },
+  })
+  expectUnlessRefused('overload', result, 200)
+  const { statuses, latency, refusedLatency, refusedWithRetryAfter, requests } = result
+  const accepted = statuses.get(200) ?? 0
+  const refused = requests - accepted
+  if (refusedWithRetryAfter < refused) throw new BrokenRun('a 503 without Retry-After')
+  if (eventIds.length < accepted) throw new BrokenRun('a mandate without its receipt')
+  await expectRecorded(rig, zone, eventIds)
+  const p99Ms = latency.quantile(0.99)
+  progress(`overload: ${accepted} accepted, ${refused} refused, p99 ${p99Ms.toFixed(1)} ms`)
+  const targets: Target[] = [{ wanted: 'p99 ≤ 2 × at the sustainable load', kept: p99Ms <= 2 * sustained.p99Ms }]
+  const refusals =
+    refused === 0
+      ? 'nothing was refused'
+      : `${((refused / requests) * 100).toFixed(0)} % were refused with 503 and Retry-After, p99 ${refusedLatency.quantile(0.99).toFixed(1)} ms`
+  return row({
+    name: 'overload, twice the sustainable load',
+    rps: accepted / result.seconds,
+    p50Ms: latency.quantile(0.5),
+    p99Ms,
+    p999Ms: latency.quantile(0.999),
+    targets,
+    note: `${rate} arrive each second on ${OVERLOAD_CONNECTIONS} connections; the figures are of what was accepted; ${refusals}; each answer with a mandate was found in the ledger`,
+  })
+}
+
+function writePlot(path: string, floor: readonly Point[], ours: readonly Point[]): void {
+  const line = (points: readonly Point[], of: (point: Point) => number) =>
+    points.map((point) => ({ x: point.rate, y: of(point) }))
+  const svg = plotLatency('Plain exchange: latency against load, open loop', [
+    { label: 'exchange p99', color: '#c0392b', points: line(ours, (it) => it.p99Ms) },
+    { label: 'exchange p50', color: '#c0392b', dashed: true, points: line(ours, (it) => it.p50Ms) },
+    { label: 'floor p99', color: '#2c6fbb', points: line(floor, (it) => it.p99Ms) },
+    { label: 'floor p50', color: '#2c6fbb', dashed: true, points: line(floor, (it) => it.p50Ms) },
+  ])
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, svg)
+}

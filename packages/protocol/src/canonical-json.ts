@@ -52,9 +52,15 @@ function canonicalObject(members: { readonly [key: string]: Json | undefined }):
   return `{${text}}`
 }
 
-// Node 20 has String.prototype.isWellFormed; React Native's engine may not.
-const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
+const SURROGATE = /[\uD800-\uDFFF]/
 
+// `isWellFormed` and lookbehind are missing on engines that React Native runs on; this throws on every engine.
 function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text)
+  if (!SURROGATE.test(text)) return true
+  try {
+    encodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }

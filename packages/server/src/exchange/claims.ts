@@ -79,7 +79,8 @@ function expiry(attempt: Attempt, parties: Parties, support: Support, iat: numbe
   const most = support.targets.length === 0 ? SESSION_MANDATE_SECONDS : RESOURCE_MANDATE_SECONDS
   const ends = [
     parties.session.expiresAt,
-    support.challengeExpiresAt,
+    // A raised session stands on its own from here on; anything else rests on the proof that was given for it.
+    support.targets.length === 0 ? undefined : support.challengeExpiresAt,
     ...support.targets.map(({ grant }) => grant.expiresAt),
   ]
   const exp = Math.min(

@@ -93,6 +93,8 @@ describe('a session’s level', () => {
     expect(await world.satisfy(retry.challenge_id, prover, proof)).toMatchObject({ status: 200 })
     const raised = await world.exchange({ ...form, ...retry })
     expect(claimsOf(raised.body.access_token)).toMatchObject({ acr: 'aal2', amr: ['hwk'], use: 'session' })
+    // What was raised is the session, so its mandate does not end with the challenge.
+    expect(raised.body).toMatchObject({ expires_in: 3600 })
     expect(await storedAal(user)).toBe('aal2')
     // The raised session needs no further challenge, neither for itself nor for what requires its level.
     expect(await world.exchange(form)).toMatchObject({ status: 200 })

@@ -1,6 +1,6 @@
 /** `strings.render_template`: Go's text templates over JSON values. */
 import { type Builtin, builtin, objectOperand, stringOperand, T } from '../builtins-api.js'
-import { jsonText } from './go/json-text.js'
+import { regoText } from '../text.js'
 import { unmarshalJson } from './json.js'
 import { textMeter } from './operands.js'
 import { parseTemplate } from './template/parse.js'
@@ -9,7 +9,8 @@ import { render } from './template/render.js'
 export const template: readonly Builtin[] = [
   builtin('strings.render_template', [T.string, T.object(T.string, T.any)], T.string, (context, text, variables) => {
     const written = stringOperand(text, 1)
-    const values = unmarshalJson(jsonText(objectOperand(variables, 2), textMeter(context)))
+    // OPA reads the object's own notation as JSON, so sets and keys that are no strings are errors.
+    const values = unmarshalJson(regoText(objectOperand(variables, 2)))
     const meter = textMeter(context)
     const rendered = render(parseTemplate(written), values, (added) => {
       context.charge(1)

@@ -8,7 +8,7 @@ import { formatNumber, isNumber } from '../../number.js'
 import { compareStrings, equal, isArray, isObject, objectGet, type Value } from '../../value.js'
 import { type Operand, sprintf } from '../go/sprintf.js'
 import { queryEscape } from '../go/url.js'
-import { type Datum, GoNumber, isTrue, lengthOf, printed } from './values.js'
+import { type Datum, GoNumber, isTrue, lengthOf, shown } from './values.js'
 
 export type TemplateFunction = (args: readonly Datum[], meter: (added: number) => void) => Datum
 
@@ -82,7 +82,7 @@ function operand(datum: Datum): Operand {
   if (datum instanceof GoNumber) {
     return datum.integer ? { type: 'int64', value: BigInt(datum.value) } : { type: 'float64', value: datum.value }
   }
-  return { type: 'string', value: printed(datum) }
+  return { type: 'string', value: shown(datum) }
 }
 
 /** Go puts a space between two operands of which neither is a string. */
@@ -91,7 +91,7 @@ function print(args: readonly Datum[]): string {
     .map((arg, i) => {
       const before = args[i - 1]
       const spaced = i > 0 && basicKind(arg) !== 'string' && basicKind(before) !== 'string'
-      return (spaced ? ' ' : '') + printed(arg)
+      return (spaced ? ' ' : '') + shown(arg)
     })
     .join('')
 }
@@ -140,11 +140,11 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ['index', ([of, ...keys]) => keys.reduce<Datum>((at, key) => indexInto('index', at, key), of)],
   ['slice', slice],
   ['print', print],
-  ['println', (args) => `${args.map(printed).join(' ')}\n`],
+  ['println', (args) => `${args.map(shown).join(' ')}\n`],
   [
     'printf',
     ([format, ...args], meter) =>
-      sprintf(typeof format === 'string' ? format : printed(format), args.map(operand), meter),
+      sprintf(typeof format === 'string' ? format : shown(format), args.map(operand), meter),
   ],
   ['html', (args) => print(args).replace(/[\0"'&<>]/g, (c) => HTML[c] as string)],
   ['js', (args) => escapeJs(print(args))],

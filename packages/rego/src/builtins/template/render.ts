@@ -153,6 +153,7 @@ class Renderer {
     const [first, ...rest] = command as readonly [Term, ...Term[]]
     if (first.kind !== 'function') {
       if (rest.length + piped.length > 0) this.#fail("can't give argument to non-function")
+      if (first.kind === 'nil') this.#fail('nil is not a command')
       return this.#term(first, dot)
     }
     const run = FUNCTIONS.get(first.name)
@@ -186,11 +187,12 @@ class Renderer {
     }
   }
 
-  /** A key that is missing has no value; looking further into that is an error, as into anything that is no object. */
+  /** A key that is missing has no value, nor has anything in it; looking into what is no object is an error. */
   #fields(of: Datum, names: readonly string[]): Datum {
     let at = of
     for (const name of names) {
-      if (at === undefined || at === null) this.#fail(`nil data; no entry for key ${JSON.stringify(name)}`)
+      if (at === undefined) return undefined
+      if (at === null) this.#fail(`nil pointer evaluating interface {}.${name}`)
       if (at instanceof GoNumber || !isObject(at)) this.#fail(`can't evaluate field ${name} in type ${typeNameOf(at)}`)
       at = objectGet(at, name)
     }

@@ -31,8 +31,9 @@ export function printed(datum: Datum): string {
   return shown(datum)
 }
 
-function shown(datum: Value | GoNumber): string {
-  if (datum === null) return '<nil>'
+/** As the functions print it, to which no value and null are the same. */
+export function shown(datum: Datum): string {
+  if (datum === undefined || datum === null) return '<nil>'
   if (datum instanceof GoNumber) return datum.integer ? String(datum.value) : formatFloat(datum.value, 'g', -1)
   if (typeof datum === 'string') return datum
   if (isNumber(datum)) return formatNumber(datum)

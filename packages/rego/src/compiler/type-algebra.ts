@@ -81,8 +81,11 @@ export function select(type: Type, key: Value): Type | undefined {
       if (field) return field
       return type.rest && overlaps(type.rest.key, typeOfValue(key)) ? type.rest.value : undefined
     }
-    case 'set':
-      return overlaps(type.of, typeOfValue(key)) ? type.of : undefined
+    case 'set': {
+      // What a set has under a key is the key itself.
+      const own = typeOfValue(key)
+      return overlaps(type.of, own) ? own : undefined
+    }
     case 'union': {
       const found = type.of.flatMap((one) => select(one, key) ?? [])
       return found.length > 0 ? union(found) : undefined

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestService, testService } from '../support/service.js'
 import {
@@ -17,6 +18,7 @@ import {
   ledgerOf,
   passTime,
   proverToken,
+  query,
   satisfied,
 } from './support.js'
 
@@ -50,6 +52,35 @@ async function issued(form: Form = {}) {
   return { own, retry, key, claims: claimsOf(answer.body.access_token), token: String(answer.body.access_token) }
 }
 
+/** Keeps a lock until it is released. */
+async function holding(lock: string): Promise<{ release(): Promise<void> }> {
+  const client = new pg.Client({ connectionString: service.database.url, options: '-c search_path=countersign' })
+  await client.connect()
+  client.on('error', () => {})
+  await client.query(`BEGIN; ${lock}`)
+  return {
+    async release() {
+      await client.query('COMMIT')
+      await client.end()
+    },
+  }
+}
+
+/** Resolves when a query like this waits for a lock. */
+async function blocked(like: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const waiting = await query(
+      service,
+      `SELECT FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1 AND pid <> pg_backend_pid()`,
+      [like],
+    )
+    if (waiting.length > 0) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error(`nothing like ${like} waits`)
+}
+
 describe('an Idempotency-Key recovers a lost answer', () => {
   test('with the same claims, on any node, each time recorded', async () => {
     const { own, retry, key, claims } = await issued()
@@ -72,6 +103,24 @@ describe('an Idempotency-Key recovers a lost answer', () => {
     )
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(new Set(answers.map(({ body }) => claimsOf(body.access_token).jti)).size).toBe(1)
+  })
+
+  test('also to a repeat that looked for it before the first was recorded, and at the challenge after', async () => {
+    const own = await furtherApplication(world)
+    const retry = await satisfied(own, prover)
+    const key = idempotencyKey()
+    const zone = await holding(`SELECT FROM zone_heads WHERE zone_id = '${world.zoneId}' FOR NO KEY UPDATE`)
+    const first = own.exchange(retry, key)
+    await blocked('%commit_batch%')
+    const look = await holding('LOCK TABLE challenge_throttles IN ACCESS EXCLUSIVE MODE')
+    const second = own.exchange(retry, { ...key, url: beside.url })
+    await blocked('%RECURSIVE chain%')
+    await zone.release()
+    const recorded = await first
+    await look.release()
+    const recovered = await second
+    expect([recorded.status, recovered.status]).toEqual([200, 200])
+    expect(claimsOf(recovered.body.access_token)).toEqual(claimsOf(recorded.body.access_token))
   })
 
   test('never longer: what is left shrinks with time, and what has ended is not recovered', async () => {

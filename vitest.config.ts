@@ -17,6 +17,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'libraries', include: testsOf('{client,protocol,react,rego,verify}') } },
+      { extends: true, test: { name: 'bench', include: ['bench/**/*.test.ts'] } },
       {
         extends: true,
         test: {

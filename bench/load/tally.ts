@@ -50,7 +50,7 @@ export class BrokenRun extends Error {
 }
 
 /** @throws BrokenRun when there is no answer, or any has another status */
-export function expectOnly(what: string, result: LoadResult, status: number): void {
+export function expectOnly(what: string, result: Pick<LoadResult, 'requests' | 'statuses'>, status: number): void {
   const others = [...result.statuses].filter(([seen]) => seen !== status)
   if (others.length === 0 && result.requests > 0) return
   const seen = others.map(([other, count]) => `${count} × ${other}`).join(', ')

@@ -15,7 +15,14 @@ export interface PlaceShare {
   readonly share: number
 }
 
-const IDLE = new Set(['(idle)', '(program)', '(root)'])
+const IDLE: ReadonlySet<string> = new Set(['(idle)', '(root)'])
+
+/** The end of a profile, `us` microseconds of it. */
+export function lastOf(profile: CpuProfile, us: number): CpuProfile {
+  let from = profile.samples.length
+  for (let left = us; from > 0 && left > 0; from--) left -= profile.timeDeltas[from - 1] ?? 0
+  return { ...profile, samples: profile.samples.slice(from), timeDeltas: profile.timeDeltas.slice(from) }
+}
 
 /** Self time by package and folder, the most first; only of the time in which the thread was not idle. */
 export function shareByPlace(profile: CpuProfile): readonly PlaceShare[] {
@@ -24,7 +31,7 @@ export function shareByPlace(profile: CpuProfile): readonly PlaceShare[] {
   let busy = 0
   profile.samples.forEach((id, n) => {
     const place = places.get(id) ?? ''
-    if (IDLE.has(place) && place !== '(program)') return
+    if (IDLE.has(place)) return
     const time = profile.timeDeltas[n] ?? 0
     busy += time
     byPlace.set(place, (byPlace.get(place) ?? 0) + time)

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { readOptions } from './options.js'
+
+describe('the arguments', () => {
+  it('mean everything but what is opt-in when there are none', () => {
+    const parts = [...readOptions([]).parts]
+    expect(parts).toEqual(['exchange', 'decision', 'waiting', 'start', 'load', 'memory', 'rego'])
+  })
+
+  it('name parts', () => {
+    expect([...readOptions(['exchange', '--json']).parts]).toEqual(['exchange'])
+  })
+
+  it('measure seven pairs, three when in a hurry', () => {
+    expect(readOptions([]).plan.pairs).toBe(7)
+    expect(readOptions(['--quick']).plan.pairs).toBe(3)
+  })
+
+  it('ask for the grown store beside what else is asked for', () => {
+    expect([...readOptions(['exchange', '--growth']).parts]).toEqual(['exchange', 'growth'])
+  })
+
+  it.each([[['nonsense']], [['--nonsense']], [['--plot']]])('are refused when they are none: %j', (args) => {
+    expect(() => readOptions(args)).toThrow(TypeError)
+  })
+})

@@ -27,36 +27,50 @@ export async function openPostgresBus(connection: Connection, onError: (error: E
 
   const connect = async (): Promise<void> => {
     const next = new pg.Client(clientConfig(connection))
-    let ended = false
-    const lost = (error?: Error): void => {
-      if (ended) return
-      ended = true
+    let open = true
+    // Whatever ends a connection, and however often it says so, is one loss and one reconnect.
+    const lose = (error?: Error): boolean => {
+      if (!open) return false
+      open = false
       if (client === next) client = undefined
-      if (closed) return
-      if (error !== undefined) onError(error)
       next.end().catch(() => {})
-      scheduleReconnect()
+      if (error !== undefined && !closed) onError(error)
+      return true
     }
-    next.on('error', lost)
-    next.on('end', () => lost())
+    next.on('error', (error) => {
+      if (lose(error) && listening) reconnectSoon()
+    })
+    next.on('end', () => {
+      if (lose() && listening) reconnectSoon()
+    })
     next.on('notification', (message) => {
       const news = parseNews(message.payload)
       if (news !== undefined) for (const listener of listeners) listener.news(news)
     })
-    await next.connect()
-    await next.query('LISTEN countersign')
-    client = next
+    let listening = false
+    try {
+      await next.connect()
+      await next.query('LISTEN countersign')
+    } catch (error) {
+      lose()
+      throw error
+    }
+    if (!open) throw new Error('the connection was lost as it was made')
+    listening = true
+    if (closed) lose()
+    else client = next
   }
 
-  const scheduleReconnect = (): void => {
+  const reconnectSoon = (): void => {
+    if (closed) return
     retry = setTimeout(() => {
       connect().then(
         () => {
           for (const listener of listeners) listener.gap?.()
         },
         (error: Error) => {
-          onError(error)
-          if (!closed) scheduleReconnect()
+          if (!closed) onError(error)
+          reconnectSoon()
         },
       )
     }, RETRY_MS)

@@ -427,20 +427,24 @@ export class JsonWriter {
     return this.#left < 0 ? undefined : json
   }
 
-  /** An empty set inside a set stands where the empty array does that it becomes, as in OPA's conformance suite. */
   #set(set: RegoSet): Json[] | undefined {
     const sorted = set.sorted()
-    if (!sorted.some((element) => element instanceof RegoSet && element.size === 0)) return this.#elements(sorted)
-    return this.#elements(
-      sorted.map((element) => (element instanceof RegoSet && element.size === 0 ? [] : element)).sort(compare),
-    )
+    const empty = sorted.find((element) => element instanceof RegoSet && element.size === 0)
+    return this.#elements(empty === undefined ? sorted : withEmptySet(sorted, empty))
   }
+}
+
+/** An empty set among objects stands before them, as the array that it becomes does in OPA's conformance suite. */
+function withEmptySet(sorted: readonly Value[], empty: Value): readonly Value[] {
+  const rest = sorted.filter((element) => element !== empty)
+  const at = rest.findIndex((element) => RANK[typeName(element)] > RANK.array)
+  return at < 0 ? sorted : [...rest.slice(0, at), empty, ...rest.slice(at)]
 }
 
 /** JSON text with every number exact, keys in Rego's order and no spaces: what `json.marshal` gives. */
 export function toJsonText(value: Value): string {
   if (isNumber(value)) return formatNumber(value)
-  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (value === null || typeof value !== 'object') return typeof value === 'string' ? jsonString(value) : String(value)
   if (Array.isArray(value)) return `[${value.map(toJsonText).join()}]`
   if (value instanceof RegoSet) return `[${value.sorted().map(toJsonText).join()}]`
   const members: (readonly [string, string])[] = []
@@ -449,7 +453,12 @@ export function toJsonText(value: Value): string {
   }
   // Keys that were no strings have become some.
   members.sort(([a], [b]) => compareStrings(a, b))
-  return `{${members.map(([key, element]) => `${JSON.stringify(key)}:${element}`).join()}}`
+  return `{${members.map(([key, element]) => `${jsonString(key)}:${element}`).join()}}`
+}
+
+/** A string in JSON as Go writes it: what could mean something in HTML is escaped. */
+function jsonString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A Rego value from parsed JSON, copied: later changes of the argument don't reach it. Undefined when it is no JSON. */

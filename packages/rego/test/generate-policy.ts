@@ -96,10 +96,33 @@ class Generator {
       case 'set':
         return `${name} contains ${this.#term(2)} if {\n${body}\n}`
       case 'object':
-        return `${name}[${this.#term(1)}] := ${this.#term(2)} if {\n${body}\n}`
-      case 'function':
-        return `${name}(p) := ${this.#term(2)} if {\n${body}\n}`
+        return this.#objectHead(name) + body + '\n}'
+      case 'function': {
+        const rule = `${name}(${this.#pattern()}) := ${this.#term(2)} if {\n${body}\n}`
+        if (this.next() < 0.7) return rule
+        this.#vars = ['p']
+        return `${rule} else := ${this.#term(1)} if {\n${this.#body(2)}\n}`
+      }
     }
+  }
+
+  /** An entry of an object, or of one inside it, or an element of a set in it. */
+  #objectHead(name: string): string {
+    switch (this.#int(0, 5)) {
+      case 0:
+        return `${name}[${this.#term(1)}][${this.#term(0)}] := ${this.#term(1)} if {\n`
+      case 1:
+        return `${name}.${this.#pick(KEYS)} := ${this.#term(1)} if {\n`
+      case 2:
+        return `${name}[${this.#term(0)}].${this.#pick(KEYS)} := ${this.#term(1)} if {\n`
+      default:
+        return `${name}[${this.#term(1)}] := ${this.#term(2)} if {\n`
+    }
+  }
+
+  /** A function's parameter: `p`, a constant, or a pattern around `p`. */
+  #pattern(): string {
+    return this.#pick(['p', 'p', 'p', '[p, _]', '{"a": p}', '[1, p]', '[[p, "x"], _]'])
   }
 
   #body(most: number): string {
@@ -107,7 +130,7 @@ class Generator {
   }
 
   #statement(): string {
-    switch (this.#int(0, 11)) {
+    switch (this.#int(0, 16)) {
       case 0: {
         const source = this.#collection()
         const name = this.#declare()
@@ -144,6 +167,37 @@ class Generator {
         const name = this.#declare()
         return `${name} := ${reference} with ${target} as ${this.#constant()}`
       }
+      case 10: {
+        const source = this.#reference()
+        const [path, value] = [this.#declare(), this.#declare()]
+        return `walk(${source}, [${path}, ${value}])`
+      }
+      case 11: {
+        const functions = this.#rules.filter(({ kind }) => kind === 'function')
+        const reference = this.#reference()
+        const call = functions.length > 0 ? `${this.#pick(functions).name}(${reference})` : `count(id(${reference}))`
+        const target = functions.length > 0 && this.next() < 0.5 ? this.#pick(functions).name : 'count'
+        const value = functions.length > 0 && this.next() < 0.5 ? this.#pick(functions).name : this.#constant()
+        return `${this.#declare()} := ${call} with ${target} as ${value}`
+      }
+      case 12: {
+        const value = `id(${this.#reference()})`
+        const [a, b] = [this.#declare(), this.#declare()]
+        return this.#pick([
+          `{"a": ${a}, "b": ${b}} = ${value}`,
+          `[${a}, [${b}, _]] = ${value}`,
+          `[${a}, ${a}] = ${value}`,
+        ])
+      }
+      case 13: {
+        const source = this.#collection()
+        const [key, value] = [this.#declare(), this.#declare()]
+        return `some ${key}, [${value}, _] in ${source}`
+      }
+      case 14:
+        return `every k, e in ${this.#collection()} {\n\t\tid(k) != e\n\t\tnot e == ${this.#any()}\n\t}`
+      case 15:
+        return `${this.#declare()} := $"<{${this.#vars.length > 1 ? (this.#vars.at(-2) ?? '1') : '1'}}{${this.#reference()}}>"`
       default:
         return `id(${this.#term(2)}) ${this.#pick(['==', '!=', '<', '>', '<=', '>=', 'in'])} ${this.#term(2)}`
     }

@@ -1,20 +1,20 @@
 /** `json.match_schema` and `json.verify_schema`: JSON Schema drafts 4, 6 and 7, with the messages of the library that OPA uses. */
-import { type Builtin, BuiltinError, builtin, T } from '../builtins-api.js'
+import { type Builtin, type BuiltinContext, BuiltinError, builtin, T } from '../builtins-api.js'
 import { isArray, isObject, RegoObject, type Value } from '../value.js'
 import { jsonText } from './go/json-text.js'
 import { isJson, unmarshalJson } from './json.js'
 import { compileSchema } from './json-schema/compile.js'
 import { validate } from './json-schema/validate.js'
-import { given } from './operands.js'
+import { given, textMeter } from './operands.js'
 
 /** A document as JSON text, or as value with sets and keys as JSON has them. */
-function documentOperand(operand: Value | undefined): Value {
+function documentOperand(context: BuiltinContext, operand: Value | undefined): Value {
   const value = given(operand)
   if (typeof value === 'string') {
     if (!isJson(value)) throw new BuiltinError('invalid JSON string')
     return unmarshalJson(value)
   }
-  if (isObject(value) || isArray(value)) return unmarshalJson(jsonText(value, () => {}))
+  if (isObject(value) || isArray(value)) return unmarshalJson(jsonText(value, textMeter(context)))
   throw new BuiltinError('wrong type, expected string or object')
 }
 
@@ -23,8 +23,8 @@ const failure = T.fields({ desc: T.string, error: T.string, field: T.string, typ
 
 export const jsonSchema: readonly Builtin[] = [
   builtin('json.match_schema', [document, document], T.tuple(T.boolean, T.array(failure)), (context, value, schema) => {
-    const instance = documentOperand(value)
-    const compiled = compileSchema(documentOperand(schema))
+    const instance = documentOperand(context, value)
+    const compiled = compileSchema(documentOperand(context, schema))
     const errors = validate(compiled, instance, (steps) => context.charge(steps))
     const shown = errors.map(({ type, field, description }) =>
       new RegoObject()
@@ -35,9 +35,9 @@ export const jsonSchema: readonly Builtin[] = [
     )
     return [errors.length === 0, shown]
   }),
-  builtin('json.verify_schema', [document], T.tuple(T.boolean, T.union(T.null, T.string)), (_, schema) => {
+  builtin('json.verify_schema', [document], T.tuple(T.boolean, T.union(T.null, T.string)), (context, schema) => {
     try {
-      compileSchema(documentOperand(schema))
+      compileSchema(documentOperand(context, schema))
       return [true, null]
     } catch (error) {
       if (error instanceof BuiltinError) return [false, `jsonschema: ${error.message}`]

@@ -1,7 +1,7 @@
 /** Reading operands as OPA does, with its messages. */
 import { arrayOperand, type BuiltinContext, BuiltinError, numberOperand, OperandError } from '../builtins-api.js'
 import { normalize, parts, type RegoNumber, toSafeInteger } from '../number.js'
-import { isArray, isSet, type RegoSet, typeName, type Value } from '../value.js'
+import { isArray, isObject, isSet, objectEntries, type RegoSet, typeName, type Value } from '../value.js'
 
 /** The value of an operand that the evaluator promises to pass. */
 export function given(value: Value | undefined): Value {
@@ -124,5 +124,18 @@ export function textMeter(context: BuiltinContext): (added: number) => void {
     chargeText(context, total - charged)
     charged = total
     if (total > MAX_TEXT) throw new BuiltinError('result is too large')
+  }
+}
+
+/** Charges for every place inside a value. One that shares its parts can be far larger as text than in memory. */
+export function chargeValue(context: BuiltinContext, value: Value): void {
+  context.charge(1)
+  if (isArray(value)) for (const element of value) chargeValue(context, element)
+  else if (isSet(value)) for (const element of value.unsorted()) chargeValue(context, element)
+  else if (isObject(value)) {
+    for (const [key, member] of objectEntries(value)) {
+      chargeValue(context, key)
+      chargeValue(context, member)
+    }
   }
 }

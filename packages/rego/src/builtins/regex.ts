@@ -11,6 +11,10 @@ function chargeMatching(context: BuiltinContext, text: string): void {
   context.charge(text.length >> 4)
 }
 
+function charging(context: BuiltinContext): (steps: number) => void {
+  return (steps) => context.charge(steps)
+}
+
 function patternAndText(
   context: BuiltinContext,
   pattern: Value | undefined,
@@ -28,12 +32,12 @@ function matches(context: BuiltinContext, pattern: Value | undefined, text: Valu
 }
 
 /** Pieces between matches; an empty match at the very start cuts nothing off. */
-function split(pattern: Pattern, source: string, text: string): readonly string[] {
+function split(context: BuiltinContext, pattern: Pattern, source: string, text: string): readonly string[] {
   if (source !== '' && text === '') return ['']
   const pieces: string[] = []
   let begin = 0
   let end = 0
-  for (const match of findAll(pattern, text, -1)) {
+  for (const match of findAll(pattern, text, -1, charging(context))) {
     end = match.start
     if (match.end !== 0) pieces.push(text.slice(begin, end))
     begin = match.end
@@ -46,7 +50,7 @@ function replace(context: BuiltinContext, text: string, pattern: Pattern, templa
   const meter = textMeter(context)
   const pieces: string[] = []
   let last = 0
-  for (const match of findAll(pattern, text, -1)) {
+  for (const match of findAll(pattern, text, -1, charging(context))) {
     const replacement = expandTemplate(template, match, pattern)
     meter(match.start - last + replacement.length)
     pieces.push(text.slice(last, match.start), replacement)
@@ -97,11 +101,13 @@ export const regex: readonly Builtin[] = [
   builtin('regex.is_valid', [T.string], T.boolean, (_, pattern) => typeof pattern === 'string' && isPattern(pattern)),
   builtin('regex.split', [T.string, T.string], T.array(T.string), (context, pattern, text) => {
     const [compiled, searched] = patternAndText(context, pattern, text)
-    return split(compiled, pattern as string, searched)
+    return split(context, compiled, pattern as string, searched)
   }),
   builtin('regex.find_n', [T.string, T.string, T.number], T.array(T.string), (context, pattern, text, count) => {
     const [compiled, searched] = patternAndText(context, pattern, text)
-    return findAll(compiled, searched, intOperand(count, 3)).map(({ start, end }) => searched.slice(start, end))
+    return findAll(compiled, searched, intOperand(count, 3), charging(context)).map(({ start, end }) =>
+      searched.slice(start, end),
+    )
   }),
   builtin(
     'regex.find_all_string_submatch_n',
@@ -109,7 +115,7 @@ export const regex: readonly Builtin[] = [
     T.array(T.array(T.string)),
     (context, pattern, text, count) => {
       const [compiled, searched] = patternAndText(context, pattern, text)
-      return findAll(compiled, searched, intOperand(count, 3)).map(groupsOf)
+      return findAll(compiled, searched, intOperand(count, 3), charging(context)).map(groupsOf)
     },
   ),
   builtin('regex.replace', [T.string, T.string, T.string], T.string, (context, text, pattern, template) => {

@@ -4,7 +4,7 @@ import { formatNumber, isNumber, type RegoNumber, toDouble } from '../number.js'
 import { regoText } from '../text.js'
 import type { Value } from '../value.js'
 import { type Operand, sprintf } from './go/sprintf.js'
-import { textMeter } from './operands.js'
+import { chargeValue, textMeter } from './operands.js'
 
 /** Integers are Go's `int64` or `*big.Int`, fractions `float64`, a number beyond a double its text, composites Rego notation. */
 function operandOf(value: Value): Operand {
@@ -35,7 +35,10 @@ function exponentForm(text: string): string | undefined {
 export const formatting: readonly Builtin[] = [
   builtin('sprintf', [T.string, T.array(T.any)], T.string, (context, format, operands) => {
     const text = stringOperand(format, 1)
-    const values = arrayOperand(operands, 2).map(operandOf)
+    const values = arrayOperand(operands, 2).map((operand) => {
+      if (typeof operand === 'object') chargeValue(context, operand)
+      return operandOf(operand)
+    })
     return sprintf(text, values, textMeter(context))
   }),
 ]

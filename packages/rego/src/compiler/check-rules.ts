@@ -9,8 +9,13 @@ export function orderRule(rule: RuleNode, arity: Arity, report: (error: Diagnost
   for (const arg of rule.args ?? []) localsOf(arg, false, before)
   const unsafe: Unsafe[] = []
   const clauses = rule.clauses.map((clause) => orderClause(rule, clause, before, arity, unsafe))
+  const [first] = clauses
+  const bound = first?.bound ?? before
+  const suffix = rule.suffix.map((node) => orderTerm(node, bound, arity, unsafe))
+  const key = rule.key && orderTerm(rule.key, bound, arity, unsafe)
   for (const error of unsafeErrors(unsafe)) report(error)
-  return { ...rule, clauses: clauses as [Clause, ...Clause[]] }
+  const ordered = clauses.map(({ clause }) => clause) as [Clause, ...Clause[]]
+  return { ...rule, suffix, ...(key && { key }), clauses: ordered }
 }
 
 function orderClause(
@@ -19,10 +24,11 @@ function orderClause(
   before: ReadonlySet<Local>,
   arity: Arity,
   unsafe: Unsafe[],
-): Clause {
+): { clause: Clause; bound: ReadonlySet<Local> } {
   const body = orderBody(clause.body, before, arity)
   unsafe.push(...body.unsafe)
   const heads: Node[] = [...rule.suffix, ...(rule.key ? [rule.key] : []), clause.value]
   if (body.unsafe.length === 0) unsafe.push(...unsafeTerms(heads, body.bound))
-  return { ...clause, body: body.body, value: orderTerm(clause.value, body.bound, arity, unsafe) }
+  const value = orderTerm(clause.value, body.bound, arity, unsafe)
+  return { clause: { ...clause, body: body.body, value }, bound: body.bound }
 }

@@ -202,11 +202,11 @@ class BodyChecker {
         return
       case 'every': {
         this.#check(statement.domain)
-        const found = inside(this.type(statement.domain))
         const body = new BodyChecker(this.rules, new Map(this.locals), this.report)
         body.#relaxed = this.#relaxed
-        body.locals.set(statement.value, found?.value ?? T.any)
-        if (statement.key) body.locals.set(statement.key, found?.key ?? T.any)
+        // OPA knows nothing of the elements here.
+        body.locals.set(statement.value, T.any)
+        if (statement.key) body.locals.set(statement.key, T.any)
         body.body(statement.body)
         return
       }

@@ -52,9 +52,15 @@ export function isPattern(source: string): boolean {
 /**
  * Up to `limit` matches from left to right, all when it is negative. An empty match right after another match does not count.
  *
+ * @param charge called for each match with the number of its groups
  * @see https://pkg.go.dev/regexp#Regexp.FindAllString
  */
-export function findAll(pattern: Pattern, text: string, limit: number): readonly Match[] {
+export function findAll(
+  pattern: Pattern,
+  text: string,
+  limit: number,
+  charge: (steps: number) => void,
+): readonly Match[] {
   const matches: Match[] = []
   const matcher = pattern.matcher(text)
   let previousEnd = -1
@@ -62,6 +68,7 @@ export function findAll(pattern: Pattern, text: string, limit: number): readonly
     const start = matcher.start()
     const end = matcher.end()
     if (start !== end || start !== previousEnd) {
+      charge(1 + matcher.groupCount())
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i))
       matches.push({ start, end, groups })
     }

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { installAdminAuthentication } from './authority/admin-tokens/authenticate.js'
 import { adminTokenRoutes } from './authority/admin-tokens/routes.js'
+import { databaseReadiness } from './authority/administration/readiness.js'
 import { isRegisteredOrigin } from './authority/applications/queries.js'
 import { applicationRoutes } from './authority/applications/routes.js'
 import { auditRoutes } from './authority/audit/routes.js'
@@ -78,7 +79,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
   try {
     const connection = await connect(config, log, options, undo)
     await migrate(connection)
-    const { db, pool } = openDatabase(connection, POOL_SIZE)
+    const { db } = openDatabase(connection, POOL_SIZE)
     undo.push(() => db.destroy())
 
     const clock = new DatabaseClock()
@@ -130,7 +131,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       log,
       metrics: createMetrics(),
       trustProxy: config.trustProxy.length === 0 ? undefined : config.trustProxy,
-      readiness: [{ name: 'database', check: async () => void (await pool.query('SELECT 1')) }],
+      readiness: databaseReadiness(db),
     })
     installCors(app, (origin, zoneId) => isRegisteredOrigin(db, origin, zoneId))
     installAdminAuthentication(app, { db, clock, adminTokenHash: config.adminTokenHash })

@@ -23,8 +23,24 @@ async function stored(): Promise<{ webhook?: { url: string; secret_sealed: strin
   return rows[0].settings
 }
 
-test('a new zone has the standard’s limits and no webhook', async () => {
-  expect(await zone.ok('GET', '/settings')).toEqual({ webhook: null, assurance: DEFAULTS })
+test('a new zone has the standard’s limits, no webhook, and records one allow in a hundred', async () => {
+  const settings = { webhook: null, assurance: DEFAULTS, decisions: { sampled_allows: 0.01 } }
+  expect(await zone.ok('GET', '/settings')).toEqual(settings)
+})
+
+test('which share of the allows is recorded is between none and all, kept while others change, and forgotten', async () => {
+  for (const share of [0, 0.25, 1]) {
+    const changed = await zone.ok('PATCH', '/settings', { decisions: { sampled_allows: share } })
+    expect(changed.decisions).toEqual({ sampled_allows: share })
+    await zone.ok('PATCH', '/settings', { assurance: { aal2_max_age: 600 } })
+    expect((await zone.ok('GET', '/settings')).decisions).toEqual({ sampled_allows: share })
+  }
+  for (const wrong of [-0.1, 1.1, '1', true]) {
+    const refused = await zone.send('PATCH', '/settings', { decisions: { sampled_allows: wrong } })
+    expect([refused.status, refused.body.code]).toEqual([400, 'invalid_body'])
+  }
+  const back = { decisions: { sampled_allows: null }, assurance: { aal2_max_age: null } }
+  expect((await zone.ok('PATCH', '/settings', back)).decisions).toEqual({ sampled_allows: 0.01 })
 })
 
 test('limits tighten, never loosen, and go back to the standard’s', async () => {

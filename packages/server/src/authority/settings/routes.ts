@@ -8,7 +8,7 @@ import { checkFetchable, unprocessable } from '../administration/checks.js'
 import { type MutationDeps, mutateZone } from '../administration/mutate.js'
 import { ZoneParams } from '../administration/schemas.js'
 import { readSettings, writeSettings } from './queries.js'
-import { ChangedSettings, LOOSEST, SettingsView, UpdateSettings } from './schemas.js'
+import { ChangedSettings, LOOSEST, SAMPLED_ALLOWS, SettingsView, UpdateSettings } from './schemas.js'
 import { newWebhookSecret, sealWebhookSecret } from './webhook-secret.js'
 
 const path = '/v1/zones/:zone_id/settings'
@@ -16,7 +16,7 @@ const tags = ['settings']
 
 type Body = Static<typeof UpdateSettings>
 
-/** What a zone may tune: its webhook, and assurance limits tighter than the standard's. */
+/** What a zone may tune: its webhook, assurance limits tighter than the standard's, how much its decisions leave. */
 export function settingsRoutes(deps: MutationDeps & { readonly allowPrivateAddresses: boolean }) {
   return async (app: App): Promise<void> => {
     app.get(
@@ -57,6 +57,7 @@ export function settingsRoutes(deps: MutationDeps & { readonly allowPrivateAddre
           const settings: ZoneSettings = {
             ...(webhook.stored !== undefined && { webhook: webhook.stored }),
             assurance: nextAssurance(body.assurance, stored.settings.assurance),
+            decisions: nextDecisions(body.decisions, stored.settings.decisions),
           }
           const { version } = await writeSettings(tx, zoneId, now, settings)
           const view = toView(settings)
@@ -69,6 +70,7 @@ export function settingsRoutes(deps: MutationDeps & { readonly allowPrivateAddre
               fields,
               webhook_url: view.webhook?.url ?? null,
               assurance: view.assurance,
+              decisions: view.decisions,
             },
             changes: [{ kind: 'zone', id: zoneId }],
           }
@@ -101,6 +103,7 @@ function toView(settings: ZoneSettings): Static<typeof SettingsView> {
       aal3_max_age: held.aal3_max_age ?? LOOSEST.aal3_max_age,
       aal3_max_idle: held.aal3_max_idle ?? LOOSEST.aal3_max_idle,
     },
+    decisions: { sampled_allows: settings.decisions?.sampled_allows ?? SAMPLED_ALLOWS },
   }
 }
 
@@ -115,4 +118,10 @@ function nextAssurance(asked: Body['assurance'], held: ZoneSettings['assurance']
     next[name] = value
   }
   return next
+}
+
+function nextDecisions(asked: Body['decisions'], held: ZoneSettings['decisions']): ZoneSettings['decisions'] {
+  const share = asked?.sampled_allows
+  if (share === undefined) return held
+  return share === null ? undefined : { sampled_allows: share }
 }

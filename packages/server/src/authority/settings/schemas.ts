@@ -16,6 +16,21 @@ const AssuranceBody = exactly({
   aal3_max_idle: limit(HOUR / 4, 'How long aal3 lasts without use.'),
 })
 
+/** Which share of the decisions that allow is recorded when a zone does not say. */
+export const SAMPLED_ALLOWS = 0.01
+
+const DecisionsBody = exactly({
+  sampled_allows: Type.Optional(
+    nullable(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: `Which share of the decisions that allow is recorded. Every other decision is. Null for the default, ${SAMPLED_ALLOWS}.`,
+      }),
+    ),
+  ),
+})
+
 /** The loosest that each limit may be, in seconds. */
 export const LOOSEST = {
   aal2_max_age: 24 * HOUR,
@@ -32,6 +47,7 @@ export const SettingsView = exactly({
     aal3_max_age: Type.Integer(),
     aal3_max_idle: Type.Integer(),
   }),
+  decisions: exactly({ sampled_allows: Type.Number() }),
 })
 
 export const ChangedSettings = exactly({
@@ -60,4 +76,5 @@ export const UpdateSettings = exactly({
     ),
   ),
   assurance: Type.Optional(AssuranceBody),
+  decisions: Type.Optional(DecisionsBody),
 })

@@ -71,8 +71,8 @@ const POOL_SIZE = 12
  * ```
  */
 export async function startService(config: Config, options: ServeOptions = {}): Promise<Service> {
-  const log = options.log ?? pino({ name: 'countersign' })
   const undo: (() => Promise<unknown>)[] = []
+  const log = options.log ?? standardLog(undo)
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
@@ -191,6 +191,13 @@ export async function startService(config: Config, options: ServeOptions = {}): 
     await close()
     throw error
   }
+}
+
+// Lines leave together, at the latest after a second: a system call for each took 3 % of an exchange.
+function standardLog(undo: (() => Promise<unknown>)[]): Logger {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 1_000 })
+  undo.push(async () => destination.flushSync())
+  return pino({ name: 'countersign' }, destination)
 }
 
 async function connect(

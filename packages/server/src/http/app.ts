@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
@@ -12,6 +11,7 @@ import { installMetrics } from './metrics.js'
 import { openApi } from './openapi.js'
 import { ProblemError, sendProblem } from './problem.js'
 import { requestId } from './request-id.js'
+import { installSecurityHeaders } from './security-headers.js'
 import { compileValidator } from './validation.js'
 import { checkWellFormed } from './well-formed.js'
 
@@ -73,8 +73,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   takeJson(app)
   observe(app)
   drain(app)
-  // By default the policy would turn http into https, also where a developer runs without.
-  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } })
+  installSecurityHeaders(app)
   await app.register(swagger, openApi)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   installMetrics(app as FastifyInstance, options.metrics)
@@ -95,10 +94,12 @@ function takeJson(app: App): void {
       done(new ProblemError(400, 'invalid_json', 'the body is not UTF-8'))
     }
   })
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', (request, _reply, done) => {
+    // A form was checked as it was read.
+    if (!(request.body instanceof Map)) checkWellFormed(request.body)
     checkWellFormed(request.query)
     checkWellFormed(request.params)
-    if (!(request.body instanceof Map)) checkWellFormed(request.body)
+    done()
   })
 }
 
@@ -115,12 +116,14 @@ function drain(app: App): void {
 }
 
 function observe(app: App): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
+    done()
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions, log } = request
     const ms = Math.round(reply.elapsedTime * 10) / 10
     log.info({ method, route: routeOptions.url ?? null, status: reply.statusCode, ms }, 'answered')
+    done()
   })
 }

@@ -20,7 +20,6 @@ import {
   formatNumber,
   isNumber,
   numberKey,
-  parseNumber,
   type RegoNumber,
   toDouble,
 } from './number.js'
@@ -458,7 +457,10 @@ export function toJsonText(value: Value): string {
 
 /** A string in JSON as Go writes it: what could mean something in HTML is escaped. */
 function jsonString(text: string): string {
-  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text).replace(
+    /[<>&\u2028\u2029]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** A Rego value from parsed JSON, copied: later changes of the argument don't reach it. Undefined when it is no JSON. */
@@ -469,8 +471,7 @@ export function fromJson(json: unknown): Value | undefined {
     case 'bigint':
       return json
     case 'number':
-      if (Number.isSafeInteger(json) || (Number.isFinite(json) && !Number.isInteger(json))) return json
-      return Number.isFinite(json) ? parseNumber(String(json)) : undefined
+      return Number.isFinite(json) ? json : undefined
     case 'object':
       break
     default:

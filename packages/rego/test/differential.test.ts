@@ -6,19 +6,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, RegoError } from '../src/index.js'
 import { text } from './conformance.js'
-import { generatePolicy } from './generate-policy.js'
+import { type Generated, generatePolicy } from './generate-policy.js'
+import { kept } from './kept-differences.js'
 
 const opa = [process.env.OPA ?? '', join(homedir(), 'go/bin/opa'), '/usr/local/bin/opa', '/usr/bin/opa'].find(
   (path) => path !== '' && existsSync(path),
 )
 if (!opa) console.warn('Comparison with OPA left out: there is no opa binary on this machine.')
 
-/** Seeds on which the two once differed, each with what it showed. */
-const KEPT: Readonly<Record<number, string>> = {
-  22: 'references in a negated equality are inside the negation, as operands of other calls they are outside',
-  67: 'keys that are no strings are ordered by their text once they are JSON',
-  113: 'the same, in a set',
-}
 const RANDOM_SEEDS = 150
 
 interface Outcome {
@@ -46,21 +41,21 @@ describe.runIf(opa !== undefined)('OPA and this engine', () => {
     server.kill()
   })
 
-  it.each(Object.entries(KEPT))('agree on seed %s: %s', async (seed) => {
-    await agree(Number(seed))
+  it.each(kept.map(({ why, source, input }) => [why, source, input]))('agree that %s', async (_, source, input) => {
+    expect(await agree({ source, input, data: {} })).toBe(true)
   })
 
   it(`agree on ${RANDOM_SEEDS} policies made at random`, async () => {
-    const first = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
+    // The same ones each time, so that a change and nothing else can break this; SEED looks elsewhere.
+    const first = Number(process.env.SEED ?? 1)
     let compared = 0
-    for (let seed = first; seed < first + RANDOM_SEEDS; seed++) if (await agree(seed)) compared++
+    for (let seed = first; seed < first + RANDOM_SEEDS; seed++) if (await agree(generatePolicy(seed), seed)) compared++
     // Most policies must be accepted, or nothing is compared.
     expect(compared).toBeGreaterThan(RANDOM_SEEDS / 2)
   }, 120_000)
 
   /** False when OPA's type checker refuses the policy. */
-  async function agree(seed: number): Promise<boolean> {
-    const { source, input, data } = generatePolicy(seed)
+  async function agree({ source, input, data }: Generated, seed?: number): Promise<boolean> {
     const put = (path: string, body: string) => fetch(`${base}/v1/${path}`, { method: 'PUT', body })
     if (!(await put('policies/gen', source)).ok) return false
     for (const [name, document] of Object.entries(data)) await put(`data/${name}`, JSON.stringify(document))

@@ -96,7 +96,7 @@ class Generator {
       case 'set':
         return `${name} contains ${this.#term(2)} if {\n${body}\n}`
       case 'object':
-        return this.#objectHead(name) + body + '\n}'
+        return `${this.#objectHead(name)}${body}\n}`
       case 'function': {
         const rule = `${name}(${this.#pattern()}) := ${this.#term(2)} if {\n${body}\n}`
         if (this.next() < 0.7) return rule

@@ -58,7 +58,8 @@ class RuleTypes {
   functionOf(call: CallNode): FunctionType | undefined {
     if (!call.path) {
       const builtin = this.builtins.get(call.name)
-      return builtin && { args: builtin.args, result: builtin.result }
+      // What takes any number of operands takes any operands.
+      return builtin && !builtin.variadic ? { args: builtin.args, result: builtin.result } : undefined
     }
     let tree: RuleTree | undefined = this.tree
     for (const key of call.path) tree = tree?.child(key)
@@ -301,8 +302,9 @@ class BodyChecker {
       if (items.length < type.items.length) return false
       return items.every((item, at) => this.#infer(item, type.items[at] ?? type.rest ?? T.any))
     }
+    const shape: Type = { kind: 'array', items: items.map((item) => (this.#isOpen(item) ? T.any : this.type(item))) }
     for (const item of items) this.#infer(item, T.any)
-    return overlaps(T.array(T.any), type)
+    return overlaps(shape, type)
   }
 
   #inferObject(entries: readonly (readonly [Node, Node])[], type: Type): boolean {
@@ -317,7 +319,8 @@ class BodyChecker {
       this.#infer(key, T.any)
       this.#infer(value, T.any)
     }
-    return overlaps(T.object(T.any, T.any), type)
+    const shape = entries.every(([key]) => key.n === 'const') ? this.#object(entries) : T.object(T.any, T.any)
+    return overlaps(shape, type)
   }
 
   #ref(node: RefNode, report: (error: Diagnostic) => void): Type {

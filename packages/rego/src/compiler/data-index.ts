@@ -71,7 +71,7 @@ function demandOn(
 ): { path: readonly Value[]; wanted: Node } | undefined {
   for (const statement of following) {
     const sides = equation(statement)
-    if (!sides || !sides.every(isCheap)) return undefined
+    if (!sides?.every(isCheap)) return undefined
     for (const [left, right] of [sides, [sides[1], sides[0]] as const]) {
       if (left.n !== 'ref' || typeof left.base === 'string' || left.base.n !== 'local' || left.base.local !== element)
         continue

@@ -39,7 +39,7 @@ class RuleIndex {
   }
 
   selected(path: Path): RuleNode[] {
-    const constant = path.findIndex((key) => key === undefined)
+    const constant = path.indexOf(undefined)
     const front = (constant < 0 ? path : path.slice(0, constant)) as readonly Value[]
     // The longest constant front that leads to rules; a rule may be shorter than the reference to it.
     for (let length = front.length; length > 0; length--) {

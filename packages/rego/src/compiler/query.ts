@@ -82,12 +82,12 @@ function emit(
   throwAny(errors)
   const ordered = orderBody(body, new Set(), compiled.arity)
   throwAny(unsafeErrors(ordered.unsafe))
-  // One evaluation runs at a time, from start to end: what it found goes to whoever asked last.
-  let receiver: (f: Frame) => boolean = () => true
-  const last: Step = (_, f) => receiver(f)
+  // Who asked is in the frame, so that a `print` hook may evaluate the same query again.
+  const last: Step = (_, f) => (f[0] as unknown as (f: Frame) => boolean)(f)
   const step = emitBody(ordered.body, new Env(program, query.fresh, new Set(), -1), () => last)
   return (c, found) => {
-    receiver = found
-    step(c, new Array(query.rule.slots))
+    const frame: Frame = new Array(query.rule.slots)
+    frame[0] = found as unknown as Value
+    step(c, frame)
   }
 }

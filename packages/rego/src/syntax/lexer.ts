@@ -74,7 +74,8 @@ export class Lexer {
 
   /** The token that starts at or after an offset. */
   token(offset: number): Token {
-    let at = offset
+    // A byte order mark that an editor left is no part of the policy.
+    let at = offset === 0 && this.source.startsWith('\ufeff') ? 1 : offset
     let newline = false
     for (;;) {
       const space = this.#match(SPACE, at)

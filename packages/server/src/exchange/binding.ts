@@ -3,22 +3,37 @@ import { canonicalJson, type Identity, type Json } from '@countersign/protocol'
 import type { Parties } from './parties.js'
 import type { TokenRequest } from './request.js'
 
-/** What ties a challenge to one request: the document an approver is shown, and its hash. */
-export interface Binding {
-  /** RFC 8785 canonical JSON. */
-  readonly json: string
-  /** SHA-256 of {@link json}. */
-  readonly hash: Buffer
-}
-
 /**
- * The binding of a request. Every part of it that could change what the mandate lets its holder do stands here; what
- * does not (how the caller authenticated, which secret it used, the challenge presented) does not.
+ * What ties a challenge to one request: the document an approver is shown, and its hash. Every part of the request that
+ * could change what the mandate lets its holder do stands in it; what does not (how the caller authenticated, which
+ * secret it used, the challenge presented) does not. Made when it is first asked for: most requests never are paused.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8785
  */
-export function bindRequest(request: TokenRequest, parties: Parties): Binding {
-  const json = canonicalJson({
+export class Binding {
+  #json: string | undefined
+  #hash: Buffer | undefined
+
+  constructor(
+    private readonly request: TokenRequest,
+    private readonly parties: Parties,
+  ) {}
+
+  /** RFC 8785 canonical JSON. */
+  get json(): string {
+    this.#json ??= bindingJson(this.request, this.parties)
+    return this.#json
+  }
+
+  /** SHA-256 of {@link json}. */
+  get hash(): Buffer {
+    this.#hash ??= hash('sha256', this.json, 'buffer')
+    return this.#hash
+  }
+}
+
+function bindingJson(request: TokenRequest, parties: Parties): string {
+  return canonicalJson({
     zone_id: request.zoneId,
     subject: describeIdentity(parties.subject),
     actor_chain: parties.actors.map((actor) => describeIdentity(actor.identity)),
@@ -34,7 +49,6 @@ export function bindRequest(request: TokenRequest, parties: Parties): Binding {
     acr_values: request.raise?.aal ?? null,
     max_age: request.raise?.maxAge ?? null,
   })
-  return { json, hash: hash('sha256', json, 'buffer') }
 }
 
 function describeIdentity(identity: Identity): Json {

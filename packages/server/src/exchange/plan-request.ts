@@ -6,7 +6,7 @@ import type { CommitItem, NewChallenge } from '../commit/item.js'
 import type { MandateClaims } from '../mandate/claims.js'
 import { mintMandate } from '../mandate/mint.js'
 import { newId } from '../store/ids.js'
-import { type Binding, bindRequest } from './binding.js'
+import { Binding } from './binding.js'
 import { mandateClaims } from './claims.js'
 import type { Attempt, ExchangeDeps } from './context.js'
 import { type Ending, exchangeEvent } from './event.js'
@@ -39,7 +39,7 @@ export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: b
   const { sessions, issuerKeys, baseUrl } = deps
   const parties = await resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
   const principalId = principalOf(parties)
-  const it: Case = { deps, attempt, parties, binding: bindRequest(request, parties), principalId }
+  const it: Case = { deps, attempt, parties, binding: new Binding(request, parties), principalId }
   try {
     return await planFor(it, again)
   } catch (error) {

@@ -36,6 +36,7 @@ interface Waiting {
 }
 
 const RECONNECT_MS = 100
+const GIVE_UP_EVERY_MS = 500
 
 /**
  * Group commit: outcomes that arrive while a transaction is on its way go into the next one together. One is in flight
@@ -47,6 +48,7 @@ const RECONNECT_MS = 100
 export class CommitQueue {
   readonly #options: Required<CommitQueueOptions>
   readonly #waiting: Waiting[] = []
+  #inFlight: readonly Waiting[] = []
   #client: pg.Client | undefined
   #running = false
   #closed = false
@@ -91,12 +93,26 @@ export class CommitQueue {
   }
 
   async #run(): Promise<void> {
+    const watch = setInterval(() => this.#giveUp(), GIVE_UP_EVERY_MS)
     while (this.#waiting.length > 0) {
-      const batch = this.#take()
-      await this.#settle(batch)
+      this.#inFlight = this.#take()
+      await this.#settle(this.#inFlight)
     }
+    this.#inFlight = []
+    clearInterval(watch)
     this.#running = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  // A database that says nothing at all must not keep anybody longer than their patience. What is in flight may be
+  // committed all the same; nobody is told so, and an idempotency key finds it.
+  #giveUp(): void {
+    const now = performance.now()
+    for (const waiting of this.#inFlight) if (waiting.deadline <= now) waiting.reject(late())
+    const patient = this.#waiting.filter((waiting) => waiting.deadline > now)
+    if (patient.length === this.#waiting.length) return
+    for (const waiting of this.#waiting) if (waiting.deadline <= now) waiting.reject(late())
+    this.#waiting.splice(0, this.#waiting.length, ...patient)
   }
 
   #take(): Waiting[] {
@@ -122,9 +138,7 @@ export class CommitQueue {
       const now = performance.now()
       const patient = batch.filter((waiting) => waiting.deadline > now)
       if (patient.length < batch.length) {
-        for (const waiting of batch) {
-          if (waiting.deadline <= now) waiting.reject(new CommitUnavailable('the database did not answer in time', 1))
-        }
+        for (const waiting of batch) if (waiting.deadline <= now) waiting.reject(late())
         if (patient.length > 0) await this.#settle(patient, resubmitted)
         return
       }
@@ -194,6 +208,10 @@ export class CommitQueue {
     this.#client = undefined
     client?.end().catch(() => {})
   }
+}
+
+function late(): CommitUnavailable {
+  return new CommitUnavailable('the database did not answer in time', 1)
 }
 
 // Classes 22 (data exception) and 23 (integrity constraint violation).

@@ -54,7 +54,9 @@ export function clientConfig(connection: Connection): pg.ClientConfig {
     ...target,
     types,
     application_name: 'countersign',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: 5_000,
+    // Beyond the server's own limit for a statement: only one that cannot be reached any more lets it come to this.
+    query_timeout: 6_000,
     keepAlive: true,
     options: '-c search_path=countersign -c TimeZone=UTC -c lock_timeout=2s -c statement_timeout=5s',
   }

@@ -21,6 +21,7 @@ export async function migrate(connection: Connection): Promise<void> {
   const pool = new pg.Pool({
     ...clientConfig(connection),
     options: '-c search_path=countersign -c TimeZone=UTC',
+    query_timeout: 0,
     max: 1,
   })
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })

@@ -136,6 +136,27 @@ test('a commit whose connection breaks before it was made is made once', async (
   await recordedOnce(await answers)
 })
 
+test('a database that says nothing at all keeps nobody longer than 15 seconds', async () => {
+  const { answers, release } = await committing()
+  wire.muted = true
+  const begun = performance.now()
+  // Some wait for a commit, some for a read, one only comes when everything waits.
+  const more = [world.exchange({}, { url: node.url }), world.exchange({ scope: 'read' }, { url: node.url })]
+  const all = [...(await answers), ...(await Promise.all(more))]
+  const seconds = (performance.now() - begun) / 1000
+  await release()
+  wire.cut()
+  wire.muted = false
+  for (const answer of all) {
+    expect(answer).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
+    expect(answer.headers.get('retry-after')).toBe('1')
+  }
+  expect(seconds).toBeLessThan(15)
+  await until(
+    async () => (await world.exchange({ resource: undefined, scope: undefined }, { url: node.url })).status === 200,
+  )
+})
+
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     if (await holds()) return

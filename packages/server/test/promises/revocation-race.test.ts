@@ -7,7 +7,7 @@ import { claimsOf, furtherApplication, ledgerOf, proverToken, satisfied } from '
 const ALLOW = 'package countersign.authz\n\nallow contains "everybody"\n'
 const DENY = 'package countersign.authz\n\ndeny contains {"policy": "nobody", "reason": "closed"}\n'
 
-/** Of each kind so many rounds, in each so many exchanges: 2,000 with the four kinds of anchors and the policy. */
+/** Of each of seven kinds so many rounds, in each so many exchanges: 2,800 in all. */
 const ROUNDS = 8
 const RACING = 40
 const AFTERWARDS = 10
@@ -175,6 +175,19 @@ describe('no issued leaf stands after the leaf', () => {
         forms: [{}, { scope: 'read' }],
         event: 'policy_set.activated',
         revoke: (node) => adminOk(node, 'POST', `${base}/policy-sets/${set.id}/activate`, {}),
+      }
+    })
+  })
+
+  test('that deletes the zone', async () => {
+    await races(async () => {
+      const own = await createWorld(service, { policy: ALLOW })
+      await Promise.all([service, beside].map(({ url }) => own.exchange({}, { url })))
+      return {
+        world: own,
+        forms: [{}, { resource: undefined, scope: undefined }],
+        event: 'zone.deleted',
+        revoke: (node) => adminOk(node, 'DELETE', `/v1/zones/${own.zoneId}`),
       }
     })
   })

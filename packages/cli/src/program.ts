@@ -15,7 +15,7 @@ Environment:
   COUNTERSIGN_BASE_URL                  its URL for clients; required off loopback
   COUNTERSIGN_DATA                      data directory (.countersign)
   DATABASE_URL                          your own PostgreSQL instead of the embedded one
-  REDIS_URL                             Redis or Valkey between several nodes
+  REDIS_URL                             not used yet: news between nodes go by PostgreSQL
   COUNTERSIGN_ADMIN_TOKEN               bootstrap token, 32 characters or more (required with DATABASE_URL)
   COUNTERSIGN_KEK                       key that seals keys, 32 bytes as base64 (required with DATABASE_URL)
   COUNTERSIGN_ROLES                     parts to run: sts, pdp, admin, gateway (all)

@@ -27,6 +27,7 @@ import { DecisionPoint } from './decision/decision-point.js'
 import { decisionRoutes } from './decision/routes.js'
 import { Exchange } from './exchange/exchange.js'
 import { exchangeRoutes } from './exchange/routes.js'
+import type { Stranger } from './exchange/strangers.js'
 import { createApp } from './http/app.js'
 import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
@@ -105,6 +106,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
 
     const commit = new CommitQueue({ connection, onError })
     undo.push(() => commit.close())
+    if (config.redisUrl !== undefined) log.warn('REDIS_URL is not used yet: news between nodes go by PostgreSQL')
     const sealer = createSealer(config.kek)
     const { baseUrl, allowPrivateAddresses } = config
     const issuerKeys = new IssuerKeys({
@@ -154,16 +156,15 @@ export async function startService(config: Config, options: ServeOptions = {}): 
       await app.register(overviewRoutes(admin))
       await app.register(auditRoutes(admin))
     }
+    const onStranger = (stranger: Stranger) => exchange.recordStranger(stranger)
     if (config.roles.has('sts')) {
       await app.register(exchangeRoutes(exchange))
       await app.register(challengeWaitRoutes({ db, bus }))
-      await app.register(
-        mandateRoutes({ db, clock, snapshots, baseUrl, onStranger: (stranger) => exchange.recordStranger(stranger) }),
-      )
+      await app.register(mandateRoutes({ db, clock, snapshots, baseUrl, onStranger }))
     }
 
     if (config.roles.has('pdp')) {
-      const point = new DecisionPoint({ db, clock, snapshots, sessions, commit, baseUrl })
+      const point = new DecisionPoint({ db, clock, snapshots, sessions, commit, baseUrl, onStranger })
       await app.register(decisionRoutes(point))
       await app.register(authzenRoutes(point, baseUrl))
     }

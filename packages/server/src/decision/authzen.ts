@@ -1,24 +1,23 @@
-import { type DecisionData, isGranted } from '@countersign/protocol'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox'
 import { issuerOf } from '../authority/snapshot.js'
 import type { App } from '../http/app.js'
-import type { DecisionPoint } from './decision-point.js'
+import type { DecisionPoint, Until } from './decision-point.js'
+import { endsAt, readEvaluation, readEvaluations, readSemantic, toEvaluation } from './evaluation.js'
+import { type DecisionRequest, readObject, readText, unwrap } from './request.js'
+import { asked, originOf, pageOfType, readListPage } from './routes.js'
 import {
-  type DecisionRequest,
-  type Given,
-  invalid,
-  RESOURCE_TYPE,
-  readDecisionRequest,
-  readObject,
-  readText,
-  unwrap,
-} from './request.js'
-import { decisionOrigin, readListPage } from './routes.js'
-
-const MOST_EVALUATIONS = 100
-const SEMANTICS = ['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'] as const
+  Evaluation,
+  EvaluationBody,
+  EvaluationsBody,
+  EvaluationsView,
+  MetadataView,
+  SearchBody,
+  SearchView,
+} from './schemas.js'
 
 const tags = ['authzen']
+const METADATA_SECONDS = 300
 
 /**
  * The AuthZEN Authorization API 1.0 of each zone, on the same decisions. A pending step-up is `decision: false`, with
@@ -28,136 +27,94 @@ const tags = ['authzen']
  */
 export function authzenRoutes(point: DecisionPoint, baseUrl: string): (app: App) => Promise<void> {
   return async (app) => {
-    for (const access of ['/access/v1', '/zones/:zone_id/access/v1']) evaluationRoutes(app, point, access)
-    for (const zone of ['', '/zones/:zone_id']) {
+    evaluationRoutes(app, point, '', "of the caller's zone")
+    evaluationRoutes(app, point, '/zones/:zone_id', 'of the zone in the path')
+    for (const [zone, of] of [
+      ['', 'of the service'],
+      ['/zones/:zone_id', 'of a zone'],
+    ]) {
       app.get(
         `/.well-known/authzen-configuration${zone}`,
-        { config: { cors: true }, schema: { tags, summary: 'Metadata of a decision point' } },
-        async (request) => {
+        { schema: { tags, summary: `Metadata of the decision point ${of}`, response: { 200: MetadataView } } },
+        async (request, reply) => {
           const { zone_id: zoneId } = request.params as { zone_id?: string }
+          if (zoneId !== undefined) await point.requireZone(zoneId)
           const pdp = zoneId === undefined ? baseUrl : issuerOf(baseUrl, zoneId)
-          return {
+          return publicly(reply).send({
             policy_decision_point: pdp,
             access_evaluation_endpoint: `${pdp}/access/v1/evaluation`,
             access_evaluations_endpoint: `${pdp}/access/v1/evaluations`,
             search_resource_endpoint: `${pdp}/access/v1/search/resource`,
-          }
+          })
         },
       )
     }
   }
 }
 
-function evaluationRoutes(app: App, point: DecisionPoint, access: string): void {
-  const origin = async (request: FastifyRequest) => {
+function evaluationRoutes(app: App, point: DecisionPoint, zone: string, of: string): void {
+  const access = `${zone}/access/v1`
+  const options = (summary: string, body: TSchema, view: TSchema) =>
+    asked(`${summary}, ${of}`, tags, body, view, zone !== '')
+  const origin = async (request: FastifyRequest, reply: FastifyReply) => {
     const { zone_id: zoneId } = request.params as { zone_id?: string }
-    return decisionOrigin(request, zoneId ?? (await point.zoneOf(request.headers.authorization)))
+    return originOf(request, reply, zoneId ?? (await point.zoneOf(request.headers.authorization)))
   }
-  const evaluate = async (request: FastifyRequest, questions: readonly DecisionRequest[]) =>
-    (await point.check(await origin(request), questions)).map(toEvaluation)
+  const evaluate = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    questions: readonly DecisionRequest[],
+    until?: Until,
+  ) => {
+    const decisions = await point.check(await origin(request, reply), questions, until)
+    reply.header('cache-control', 'no-store')
+    return decisions.map(toEvaluation)
+  }
 
   app.post(
     `${access}/evaluation`,
-    { config: { cors: true }, schema: { tags, summary: 'Evaluate one access request' } },
-    async (request) => {
-      const [evaluation] = await evaluate(request, [readEvaluation(unwrap(request.body))])
-      return evaluation
+    options('Evaluate one access request', EvaluationBody, Evaluation),
+    async (request, reply) => {
+      const [evaluation] = await evaluate(request, reply, [readEvaluation(unwrap(request.body))])
+      return reply.send(evaluation)
     },
   )
   app.post(
     `${access}/evaluations`,
-    { config: { cors: true }, schema: { tags, summary: 'Evaluate several access requests' } },
-    async (request) => {
+    options('Evaluate several access requests', EvaluationsBody, EvaluationsView),
+    async (request, reply) => {
       const given = unwrap(request.body)
-      const { evaluations } = given
-      if (evaluations === undefined || (Array.isArray(evaluations) && evaluations.length === 0)) {
-        const [evaluation] = await evaluate(request, [readEvaluation(given)])
-        return evaluation
+      const questions = readEvaluations(given)
+      if (questions === undefined) {
+        const [evaluation] = await evaluate(request, reply, [readEvaluation(given)])
+        return reply.send(evaluation)
       }
-      return { evaluations: cutOff(await evaluate(request, readEvaluations(given, evaluations)), readSemantic(given)) }
+      const semantic = readSemantic(given)
+      const evaluations = await evaluate(request, reply, questions, (decision) => endsAt(semantic, decision))
+      return reply.send({ evaluations })
     },
   )
   app.post(
     `${access}/search/resource`,
-    { config: { cors: true }, schema: { tags, summary: 'Find the resources that a subject may act on' } },
-    async (request) => {
+    options('Find the resources that a subject may act on', SearchBody, SearchView),
+    async (request, reply) => {
       const given = unwrap(request.body)
-      const page = readObject(given, 'page') ?? {}
+      const { token, limit } = readObject(given, 'page') ?? {}
+      const page = readListPage({ cursor: token, limit })
       const type = readText(readObject(given, 'resource') ?? {}, 'type')
       const question = readEvaluation({ ...given, resource: null })
-      const listed = await point.listResources(
-        await origin(request),
-        question,
-        readListPage({ cursor: page.token, limit: page.limit }),
-      )
-      const known = type === undefined || type === RESOURCE_TYPE
-      return {
-        results: known ? listed.resources.map(({ identifier }) => ({ type: RESOURCE_TYPE, id: identifier })) : [],
-        page: {
-          next_token: known && listed.nextAfter !== null ? Buffer.from(listed.nextAfter).toString('base64url') : '',
-        },
-      }
+      const listed = await point.listResources(await origin(request, reply), question, page)
+      const { items, next_cursor } = pageOfType(listed.resources, page, type)
+      return reply.header('cache-control', 'no-store').send({ results: items, page: { next_token: next_cursor ?? '' } })
     },
   )
 }
 
-function readEvaluation(given: Given): DecisionRequest {
-  const subject = readObject(given, 'subject') ?? invalid('subject is missing')
-  const action = readObject(given, 'action') ?? invalid('action is missing')
-  const { current_aal: currentAal, ...context } = readObject(given, 'context') ?? {}
-  const resource = readObject(given, 'resource')
-  return readDecisionRequest({
-    subject: {
-      type: subject.type,
-      id: subject.id,
-      issuer: readText(readObject(subject, 'properties') ?? {}, 'issuer'),
-    },
-    permission: readText(action, 'name') ?? invalid('action.name is missing'),
-    resource: resource === undefined ? null : { type: resource.type, id: resource.id },
-    context,
-    current_aal: currentAal,
+// Pages of any origin may read it.
+function publicly(reply: FastifyReply): FastifyReply {
+  return reply.headers({
+    'cache-control': `public, max-age=${METADATA_SECONDS}`,
+    'access-control-allow-origin': '*',
+    'cross-origin-resource-policy': 'cross-origin',
   })
-}
-
-// What the request says beside its evaluations stands for whatever one of them leaves out.
-function readEvaluations(given: Given, evaluations: unknown): DecisionRequest[] {
-  if (!Array.isArray(evaluations) || evaluations.length > MOST_EVALUATIONS)
-    invalid(`evaluations is a list of at most ${MOST_EVALUATIONS}`)
-  const { subject, action, resource, context } = given
-  return evaluations.map((evaluation) => readEvaluation({ subject, action, resource, context, ...unwrap(evaluation) }))
-}
-
-function readSemantic(given: Given): (typeof SEMANTICS)[number] {
-  const named = readText(readObject(given, 'options') ?? {}, 'evaluations_semantic') ?? 'execute_all'
-  return (
-    SEMANTICS.find((semantic) => semantic === named) ??
-    invalid(`evaluations_semantic is one of ${SEMANTICS.join(', ')}`)
-  )
-}
-
-interface Evaluation {
-  readonly decision: boolean
-  readonly context: { readonly [key: string]: unknown }
-}
-
-function cutOff(evaluations: readonly Evaluation[], semantic: (typeof SEMANTICS)[number]): readonly Evaluation[] {
-  if (semantic === 'execute_all') return evaluations
-  const last = evaluations.findIndex(({ decision }) => decision === (semantic === 'permit_on_first_permit'))
-  return last === -1 ? evaluations : evaluations.slice(0, last + 1)
-}
-
-function toEvaluation(data: DecisionData): Evaluation {
-  const { decision_id, policy_version, aal_source } = data
-  const context = { decision_id, policy_version, aal_source }
-  if (!data.requires_step_up) return { decision: isGranted(data), context }
-  return {
-    decision: false,
-    context: {
-      ...context,
-      requires_step_up: true,
-      challenge_type: data.challenge_type,
-      ...(data.required_aal === null ? {} : { acr_values: data.required_aal }),
-      ...(data.max_age === null ? {} : { max_age: data.max_age }),
-    },
-  }
 }

@@ -10,43 +10,35 @@ export type DecisionCaller =
   | { readonly kind: 'application'; readonly application: Application }
   | { readonly kind: 'session'; readonly application: Application; readonly session: Session }
 
+/** A caller that is not authenticated: the answer, and the reason for the ledger, which the caller is not told. */
+export interface UnknownCaller {
+  readonly kind: 'unknown'
+  readonly problem: ProblemError
+  readonly reason: string
+}
+
 export interface CallerDeps {
   readonly sessions: SessionAnchors
   readonly baseUrl: string
 }
 
 /**
- * Authenticates who asks for a decision: an application by its secret (HTTP Basic), or the holder of a session mandate.
- *
- * @throws ProblemError 401 `invalid_client` or `invalid_token`
+ * Says who asks for a decision: an application by its secret (HTTP Basic), or the holder of a session mandate. `now` in
+ * milliseconds.
  */
 export async function authenticateDecisionCaller(
   deps: CallerDeps,
   snapshot: ZoneSnapshot,
   authorization: string | undefined,
   now: number,
-): Promise<DecisionCaller> {
+): Promise<DecisionCaller | UnknownCaller> {
   const token = bearerOf(authorization)
   if (token !== undefined) return sessionCaller(deps, snapshot, token, now)
-  const caller = await authenticateCaller({
-    snapshot,
-    basic: parseBasic(authorization),
-    clientId: undefined,
-    clientSecret: undefined,
-    assertion: undefined,
-    assertionType: undefined,
-    issuer: issuerOf(deps.baseUrl, snapshot.zoneId),
-    now,
-  })
-  if (caller.kind === 'authenticated') return { kind: 'application', application: caller.application }
-  throw new ProblemError(
-    401,
-    'invalid_client',
-    'send the application id and secret as HTTP Basic, or a session mandate as a bearer',
-    {
-      headers: { 'www-authenticate': 'Basic realm="countersign", charset="UTF-8"' },
-    },
-  )
+  const issuer = issuerOf(deps.baseUrl, snapshot.zoneId)
+  const caller = await authenticateCaller({ snapshot, basic: parseBasic(authorization), issuer, now })
+  return caller.kind === 'authenticated'
+    ? { kind: 'application', application: caller.application }
+    : { kind: 'unknown', problem: invalidClient(), reason: caller.reason }
 }
 
 /** The token of an `Authorization: Bearer` header. @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
@@ -70,18 +62,31 @@ async function sessionCaller(
   snapshot: ZoneSnapshot,
   token: string,
   now: number,
-): Promise<DecisionCaller> {
+): Promise<DecisionCaller | UnknownCaller> {
+  const refused = (reason: string) => ({ kind: 'unknown' as const, problem: invalidToken(), reason })
   const verified = await verifyMandate(snapshot, deps.baseUrl, token, now)
-  if (verified.kind === 'refused' || verified.claims.use !== 'session') throw invalidToken()
+  if (verified.kind === 'refused') return refused(verified.reason)
   const { claims } = verified
+  // A delegated session speaks for its subject only through its actor, which a decision about the subject cannot show.
+  if (claims.use !== 'session' || claims.act !== undefined) return refused('not_a_session_mandate')
   const application = snapshot.applications.get(claims.client_id)
   const session = await deps.sessions.live(snapshot.zoneId, claims.sid, now)
-  // A delegated session speaks for its subject only through its actor, which a decision about the subject cannot show.
-  if (application === undefined || session === undefined || claims.act !== undefined) throw invalidToken()
+  if (application === undefined || session === undefined) return refused('dead_session')
   return { kind: 'session', application, session }
 }
 
-function invalidToken(): ProblemError {
+/** 401: neither an application's secret nor a session mandate. */
+export function invalidClient(): ProblemError {
+  return new ProblemError(
+    401,
+    'invalid_client',
+    'send the application id and secret as HTTP Basic, or a session mandate as a bearer',
+    { headers: { 'www-authenticate': 'Basic realm="countersign", charset="UTF-8"' } },
+  )
+}
+
+/** 401: a bearer that is no session mandate, or one whose session has ended. */
+export function invalidToken(): ProblemError {
   return new ProblemError(401, 'invalid_token', 'the bearer is not a live session mandate of this zone', {
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   })

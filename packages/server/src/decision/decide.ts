@@ -76,8 +76,10 @@ const NO_GRANT: PolicyDecision = {
   diagnostics: [{ message: 'no grant lets this application ask for this scope' }],
 }
 
+// Under whichever type and by whichever of its two names it is asked about: a grant bounds it all the same.
 function registeredResource(snapshot: ZoneSnapshot, { resource }: DecisionRequest): Resource | undefined {
-  return resource?.type === RESOURCE_TYPE ? snapshot.resources.get(resource.id) : undefined
+  if (resource === undefined) return undefined
+  return snapshot.resources.get(resource.id) ?? snapshot.resourcesById.get(resource.id)
 }
 
 function grantFor({ snapshot, caller, subject, request, now }: DecisionCase, resource: Resource): Grant | undefined {
@@ -106,7 +108,7 @@ function decisionInput(it: DecisionCase, resource: Resource | undefined, grant: 
     ...(grant === undefined ? {} : { grant: { id: grant.id, scopes: grant.scopes } }),
     context: {
       ...request.context,
-      requested_scopes: resource?.scopes.includes(request.permission) ? [request.permission] : [],
+      requested_scopes: resource?.scopes.includes(request.permission) === true ? [request.permission] : [],
       challenge_resolved: false,
       ...(it.traceId === undefined ? {} : { trace_id: it.traceId }),
       ...(standing.session === undefined ? {} : { session_id: standing.session.id }),
@@ -117,10 +119,10 @@ function decisionInput(it: DecisionCase, resource: Resource | undefined, grant: 
 }
 
 // A level that is only asserted says nothing of when: an age demanded of it is never met.
-function policySession({ snapshot, standing, now }: DecisionCase): NonNullable<PolicyInput['session']> {
+function policySession({ snapshot, subject, standing, now }: DecisionCase): NonNullable<PolicyInput['session']> {
   const { session, aal, lastUsedAt } = standing
   if (session !== undefined) return sessionInput(snapshot, session, now, lastUsedAt)
-  return { id: '', kind: 'user', aal, amr: [], expires_at: new Date(now).toISOString() }
+  return { id: '', kind: subject.kind, aal, amr: [], expires_at: new Date(now).toISOString() }
 }
 
 function strictestAal(policy: PolicyDecision & { kind: 'step_up' }): Aal | null {

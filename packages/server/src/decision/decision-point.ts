@@ -1,19 +1,28 @@
 import type { DecisionData } from '@countersign/protocol'
 import { parseBasic } from '../authority/caller/basic.js'
 import { Currency } from '../authority/currency.js'
-import type { SessionAnchors } from '../authority/session-anchors.js'
-import type { Resource, Snapshots, ZoneSnapshot } from '../authority/snapshot.js'
+import type { Session, SessionAnchors } from '../authority/session-anchors.js'
+import { SAMPLED_ALLOWS } from '../authority/settings/schemas.js'
+import type { Application, Resource, Snapshots, ZoneSnapshot } from '../authority/snapshot.js'
 import type { CommitQueue } from '../commit/queue.js'
 import { CommitUnavailable } from '../commit/queue.js'
 import { notFound, ProblemError } from '../http/problem.js'
 import type { Clock } from '../store/clock.js'
 import type { Db } from '../store/database.js'
 import { isId, newId } from '../store/ids.js'
-import { authenticateDecisionCaller, bearerOf, type DecisionCaller, zoneClaimOf } from './caller.js'
+import {
+  authenticateDecisionCaller,
+  bearerOf,
+  type DecisionCaller,
+  invalidClient,
+  invalidToken,
+  type UnknownCaller,
+  zoneClaimOf,
+} from './caller.js'
 import { type Decided, decide } from './decide.js'
 import { decisionEvent } from './event.js'
 import { zoneOfApplication } from './queries.js'
-import type { DecisionRequest } from './request.js'
+import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
 import { resolveSubject, type Subject } from './standing.js'
 
 /** What the decision point works with. */
@@ -24,6 +33,15 @@ export interface DecisionDeps {
   readonly sessions: SessionAnchors
   readonly commit: CommitQueue
   readonly baseUrl: string
+  /** Told of each caller that could not be authenticated. `now` in milliseconds. */
+  readonly onStranger?: (stranger: {
+    readonly zoneId: string
+    readonly ip: string
+    readonly reason: string
+    readonly endpoint: 'decision'
+    readonly requestId: string
+    readonly now: number
+  }) => Promise<void>
   /** A number from 0 to 1, for the sample of allows that is recorded. */
   readonly random?: () => number
 }
@@ -35,10 +53,23 @@ export interface DecisionOrigin {
   readonly requestId: string
   readonly traceId: string | undefined
   readonly ip: string
+  /** Told which application asks, once that is known. */
+  readonly onCaller?: (application: Application) => void
 }
 
-/** How much of what is allowed is recorded when a zone does not say. */
-const SAMPLED_ALLOWS = 0.01
+/** Says of an answer that it is the last one to give; what comes after it is neither answered nor recorded. */
+export type Until = (decision: Decided['data']) => boolean
+
+/** A question with everything that its answer was computed from. */
+interface Answer {
+  readonly origin: DecisionOrigin
+  readonly snapshot: ZoneSnapshot
+  readonly caller: DecisionCaller
+  readonly subject: Subject
+  readonly request: DecisionRequest
+  readonly decided: Decided
+}
+
 const MOST_ATTEMPTS = 4
 
 /** Answers whether subjects may do things: the same policy, grants and snapshot as the exchange, without its token. */
@@ -50,96 +81,145 @@ export class DecisionPoint {
   }
 
   /**
-   * Answers questions, in their order. Each answer was still true when this was called, or is recorded as such: before
-   * it is given, what it was computed from is held against the database.
+   * Answers questions, in their order. Each answer was still true after this was called: before it is given, what it
+   * was computed from is held against the database, by the commit that records it or by one read for many.
+   *
+   * A question is not a use of the session it is about: a page that is left open and keeps asking must not keep a level
+   * from lapsing.
    *
    * @throws ProblemError
    */
-  async check(origin: DecisionOrigin, requests: readonly DecisionRequest[]): Promise<DecisionData[]> {
+  async check(
+    origin: DecisionOrigin,
+    requests: readonly DecisionRequest[],
+    until: Until = () => false,
+  ): Promise<DecisionData[]> {
     return this.#asked(origin, async (snapshot, caller) => {
-      const answers = await Promise.all(requests.map((request) => this.#answer(origin, snapshot, caller, request)))
+      const subjectOf = this.#subjects(snapshot, caller)
+      const decided = await Promise.all(
+        requests.map(async (request): Promise<Answer> => {
+          const subject = await subjectOf(request)
+          return {
+            origin,
+            snapshot,
+            caller,
+            subject,
+            request,
+            decided: this.#decide(origin, snapshot, caller, subject, request),
+          }
+        }),
+      )
+      const last = decided.findIndex((answer) => until(answer.decided.data))
+      const kept = last === -1 ? decided : decided.slice(0, last + 1)
+      const answers = await Promise.all(kept.map((answer) => this.#settle(answer)))
       const current = answers.filter((answer) => answer !== 'stale')
       return current.length === answers.length ? current : 'stale'
     })
   }
 
-  /** Those of some registered resources on which the subject may do it now, without a step-up. */
+  /**
+   * Registered resources on which the subject may do it now, without a step-up, by identifier and after `after`: one
+   * more than `limit` when there are more.
+   */
   async listResources(
     origin: DecisionOrigin,
     request: DecisionRequest,
     page: { readonly after: string | null; readonly limit: number },
-  ) {
+  ): Promise<{ readonly resources: readonly Resource[]; readonly policyVersion: number }> {
     return this.#asked(origin, async (snapshot, caller) => {
-      const subject = await resolveSubject(this.deps, snapshot, caller, request, this.deps.clock.now())
+      const subject = await this.#subjects(snapshot, caller)(request)
       const candidates = [...snapshot.resources.values()]
         .filter(({ scopes, identifier }) => scopes.includes(request.permission) && identifier > (page.after ?? ''))
         .sort((a, b) => (a.identifier < b.identifier ? -1 : 1))
-      const found: Resource[] = []
+      const resources: Resource[] = []
       for (const resource of candidates) {
-        if (found.length === page.limit) break
-        const about = { ...request, resource: { type: 'Resource', id: resource.identifier }, explain: false }
-        if (this.#decide(origin, snapshot, caller, subject, about).policy.kind === 'allow') found.push(resource)
+        if (resources.length > page.limit) break
+        const about = { ...request, resource: { type: RESOURCE_TYPE, id: resource.identifier }, explain: false }
+        if (this.#decide(origin, snapshot, caller, subject, about).policy.kind === 'allow') resources.push(resource)
       }
-      if (!(await this.#currency.holds(snapshot, subject.standing.session))) return 'stale'
-      const last = found.at(-1)
-      const more = found.length === page.limit && last !== undefined && candidates.at(-1) !== last
-      return { resources: found, policyVersion: snapshot.policyVersion, nextAfter: more ? last.identifier : null }
+      const { session } = subject.standing
+      if (!this.#remains(await this.#currency.holds(snapshot, session), session)) return 'stale'
+      return { resources, policyVersion: snapshot.policyVersion }
     })
   }
 
   /**
    * The zone a caller belongs to, for the endpoints that are the same for every zone. Nothing is believed yet: the zone
    * only says against whose keys and secrets the credential is held.
+   *
+   * @throws ProblemError 401 for a credential of no zone
    */
   async zoneOf(authorization: string | undefined): Promise<string> {
     const token = bearerOf(authorization)
-    if (token !== undefined) return zoneClaimOf(token) ?? ''
-    const basic = parseBasic(authorization)
-    const id = basic === undefined || basic === 'malformed' ? '' : basic.id
-    return isId(id) ? ((await zoneOfApplication(this.deps.db, id)) ?? '') : ''
+    const zoneId = token === undefined ? await this.#zoneOfBasic(authorization) : zoneClaimOf(token)
+    if (zoneId !== undefined && isId(zoneId) && (await this.deps.snapshots.get(zoneId)) !== undefined) return zoneId
+    throw token === undefined ? invalidClient() : invalidToken()
   }
 
-  // Everything is asked of one snapshot; what turns out stale, and a caller it does not know, of a newer one.
+  /** @throws ProblemError 404 when there is no such zone */
+  async requireZone(zoneId: string): Promise<void> {
+    if (!isId(zoneId) || (await this.deps.snapshots.current(zoneId)) === undefined) throw notFound()
+  }
+
+  async #zoneOfBasic(authorization: string | undefined): Promise<string | undefined> {
+    const basic = parseBasic(authorization)
+    if (basic === undefined || basic === 'malformed' || !isId(basic.id)) return undefined
+    return zoneOfApplication(this.deps.db, basic.id)
+  }
+
+  // Everything is asked of one snapshot. What turns out stale, and whatever would be refused because of it, is asked
+  // again of the one that stands now.
   async #asked<T>(
     origin: DecisionOrigin,
     work: (snapshot: ZoneSnapshot, caller: DecisionCaller) => Promise<T | 'stale'>,
   ): Promise<T> {
     if (!isId(origin.zoneId)) throw notFound()
     for (let attempts = 1; ; attempts++) {
-      const snapshot = await (attempts === 1
-        ? this.deps.snapshots.get(origin.zoneId)
-        : this.deps.snapshots.current(origin.zoneId))
+      const { snapshots } = this.deps
+      const snapshot = await (attempts === 1 ? snapshots.get(origin.zoneId) : snapshots.current(origin.zoneId))
       if (snapshot === undefined) throw notFound()
-      let caller: DecisionCaller
-      try {
-        caller = await authenticateDecisionCaller(this.deps, snapshot, origin.authorization, this.deps.clock.now())
-      } catch (error) {
-        if (attempts === 1 && error instanceof ProblemError) continue
-        throw error
+      const { authorization } = origin
+      const caller = await authenticateDecisionCaller(this.deps, snapshot, authorization, this.deps.clock.now())
+      if (caller.kind === 'unknown') {
+        if (attempts > 1) throw await this.#turnAway(origin, caller)
+        continue
       }
-      const result = await work(snapshot, caller)
-      if (result !== 'stale') return result
+      try {
+        const result = await work(snapshot, caller)
+        if (result !== 'stale') {
+          origin.onCaller?.(caller.application)
+          return result
+        }
+      } catch (error) {
+        if (attempts > 1 || !(error instanceof ProblemError) || error.status >= 500) {
+          origin.onCaller?.(caller.application)
+          throw error
+        }
+      }
       if (attempts === MOST_ATTEMPTS) throw busy('what the decision rests on keeps changing')
     }
   }
 
-  async #answer(
-    origin: DecisionOrigin,
-    snapshot: ZoneSnapshot,
-    caller: DecisionCaller,
-    request: DecisionRequest,
-  ): Promise<DecisionData | 'stale'> {
-    const subject = await resolveSubject(this.deps, snapshot, caller, request, this.deps.clock.now())
-    const decided = this.#decide(origin, snapshot, caller, subject, request)
-    const id = newId(this.deps.clock.now())
-    const { session } = subject.standing
-    if (session !== undefined) this.deps.sessions.touch(session, this.deps.clock.now())
-    const holds = this.#isRecorded(snapshot, decided)
-      ? await this.#record(id, origin, snapshot, caller, subject, request, decided)
-      : await this.#currency.holds(snapshot, session)
-    if (holds) return { ...decided.data, decision_id: id }
-    if (session !== undefined) this.deps.sessions.forget(session.id)
-    return 'stale'
+  async #turnAway(
+    { zoneId, ip, requestId }: DecisionOrigin,
+    { problem, reason }: UnknownCaller,
+  ): Promise<ProblemError> {
+    const now = this.deps.clock.now()
+    await this.deps.onStranger?.({ zoneId, ip, reason, endpoint: 'decision', requestId, now })
+    return problem
+  }
+
+  // Many questions of a batch are about the same subject, whose sessions are looked up once.
+  #subjects(snapshot: ZoneSnapshot, caller: DecisionCaller): (request: DecisionRequest) => Promise<Subject> {
+    const resolved = new Map<string, Promise<Subject>>()
+    return ({ subject, assertedAal }) => {
+      const key = JSON.stringify([subject.type, subject.id, subject.issuer ?? null, assertedAal])
+      const known =
+        resolved.get(key) ??
+        resolveSubject(this.deps, snapshot, caller, { subject, assertedAal }, this.deps.clock.now())
+      resolved.set(key, known)
+      return known
+    }
   }
 
   #decide(
@@ -154,23 +234,31 @@ export class DecisionPoint {
     return decide({ snapshot, caller, subject: identity, standing, request, now: this.deps.clock.now(), traceId, ip })
   }
 
+  async #settle(answer: Answer): Promise<DecisionData | 'stale'> {
+    const { snapshot, subject, decided } = answer
+    const id = newId(this.deps.clock.now())
+    const { session } = subject.standing
+    const held = this.#isRecorded(snapshot, decided)
+      ? await this.#record(id, answer)
+      : await this.#currency.holds(snapshot, session)
+    return this.#remains(held, session) ? { ...decided.data, decision_id: id } : 'stale'
+  }
+
+  #remains(held: boolean, session: Session | undefined): boolean {
+    if (!held && session !== undefined) this.deps.sessions.forget(session.id)
+    return held
+  }
+
   #isRecorded(snapshot: ZoneSnapshot, { policy }: Decided): boolean {
     if (policy.kind !== 'allow') return true
     const share = snapshot.settings.decisions?.sampled_allows ?? SAMPLED_ALLOWS
     return (this.deps.random ?? Math.random)() < share
   }
 
-  async #record(
-    id: string,
-    origin: DecisionOrigin,
-    snapshot: ZoneSnapshot,
-    caller: DecisionCaller,
-    subject: Subject,
-    request: DecisionRequest,
-    decided: Decided,
-  ): Promise<boolean> {
+  async #record(id: string, answer: Answer): Promise<boolean> {
+    const { snapshot, subject } = answer
     const { session } = subject.standing
-    const event = decisionEvent({ id, origin, snapshot, caller, subject, request, decided, now: this.deps.clock.now() })
+    const event = decisionEvent({ ...answer, id, now: this.deps.clock.now() })
     const anchors = session === undefined ? [] : [{ sessionId: session.id, version: session.version }]
     try {
       const { zoneId, revision } = snapshot

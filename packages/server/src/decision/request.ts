@@ -30,7 +30,7 @@ export interface DecisionRequest {
 /** What a bare resource is taken to be a type of. */
 export const RESOURCE_TYPE = 'Resource'
 
-const MOST_CHARACTERS = 2048
+export const MOST_CHARACTERS = 2048
 
 /**
  * Reads one question: its eight members, any of them null, alone or in a `{data: …}` envelope.
@@ -98,11 +98,10 @@ function readAal(given: Given): Aal {
   return aal
 }
 
-export function readText(given: Given, name: string): string | undefined {
+export function readText(given: Given, name: string, most = MOST_CHARACTERS): string | undefined {
   const value = given[name]
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string' || value.length > MOST_CHARACTERS)
-    invalid(`${name} is a text of at most ${MOST_CHARACTERS} characters`)
+  if (typeof value !== 'string' || value.length > most) invalid(`${name} is a text of at most ${most} characters`)
   return value
 }
 

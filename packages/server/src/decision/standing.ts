@@ -3,10 +3,9 @@ import type { Session, SessionAnchors } from '../authority/session-anchors.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import { ProblemError } from '../http/problem.js'
 import type { Db } from '../store/database.js'
-import { subjectKey } from '../store/tables.js'
 import type { DecisionCaller } from './caller.js'
 import { type Standing, sessionStandingOf } from './decide.js'
-import { openSessions } from './queries.js'
+import { knownSessions } from './queries.js'
 import type { DecisionRequest, SubjectRef } from './request.js'
 
 export interface StandingDeps {
@@ -22,7 +21,7 @@ export interface Subject {
 
 /**
  * Finds out whom a question is about and what they have proved. The caller's own word for the level counts only for
- * somebody of whom this service knows no session.
+ * somebody of whom this service knows no session through that application.
  *
  * @throws ProblemError 403 `not_yourself`, 422 `issuer_required` or `unknown_subject_type`
  */
@@ -30,20 +29,19 @@ export async function resolveSubject(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
   caller: DecisionCaller,
-  request: DecisionRequest,
+  { subject, assertedAal }: Pick<DecisionRequest, 'subject' | 'assertedAal'>,
   now: number,
 ): Promise<Subject> {
   if (caller.kind === 'session') {
     const { session } = caller
-    if (!isAbout(request.subject, session)) {
+    if (!isAbout(subject, session)) {
       throw new ProblemError(403, 'not_yourself', 'a session may ask only about itself')
     }
     return { identity: identityOf(session), standing: standingOf(deps, snapshot, session, now) }
   }
-  const identity = readIdentity(snapshot, request.subject)
-  const known = await weakestSession(deps, snapshot, identity, caller.application.id, now)
-  const standing: Standing = known ?? { source: 'asserted', aal: request.assertedAal, lastUsedAt: now }
-  return { identity, standing }
+  const identity = readIdentity(snapshot, subject)
+  const known = await knownStanding(deps, snapshot, identity, caller.application.id, now)
+  return { identity, standing: known ?? { source: 'asserted', aal: assertedAal, lastUsedAt: now } }
 }
 
 function standingOf(deps: StandingDeps, snapshot: ZoneSnapshot, session: Session, now: number): Standing {
@@ -76,18 +74,25 @@ function readIdentity(snapshot: ZoneSnapshot, subject: SubjectRef): Identity {
   return issuer === undefined ? { kind, id: subject.id } : { kind, issuer, id: subject.id }
 }
 
-// Which of several sessions the question is about is not said, so the one that proves least is taken.
-async function weakestSession(
+// Which of several sessions the question is about is not said, so the one that proves least is taken. Where all of them
+// are suspended or revoked nothing is proved, and the caller cannot make up for it.
+async function knownStanding(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
   identity: Identity,
   applicationId: string,
   now: number,
 ): Promise<Standing | undefined> {
-  const key = subjectKey(identity.issuer ?? null, identity.id)
-  const ids = await openSessions(deps.db, snapshot.zoneId, key, applicationId)
-  const sessions = await Promise.all(ids.map((id) => deps.sessions.live(snapshot.zoneId, id, now)))
-  return sessions
+  const known = await knownSessions(deps.db, snapshot.zoneId, identity, applicationId)
+  if (known.length === 0) return undefined
+  const active = known.filter((session) => session.active)
+  const sessions = await Promise.all(active.map(({ id }) => deps.sessions.live(snapshot.zoneId, id, now)))
+  const standings = sessions
     .flatMap((session) => (session === undefined ? [] : [standingOf(deps, snapshot, session, now)]))
-    .sort((a, b) => compareAal(a.aal, b.aal))[0]
+    .sort((a, b) => compareAal(a.aal, b.aal) || provedAt(a) - provedAt(b))
+  return standings[0] ?? { source: 'session', aal: 'aal1', lastUsedAt: now }
+}
+
+function provedAt({ session }: Standing): number {
+  return session?.authTime ?? 0
 }

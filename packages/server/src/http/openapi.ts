@@ -40,6 +40,13 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       responses: { Problem: problem },
       securitySchemes: {
         admin: { type: 'http', scheme: 'bearer', description: 'An admin token.' },
+        application: {
+          type: 'http',
+          scheme: 'basic',
+          description:
+            "An application's id and secret, each form-encoded before they are joined (RFC 6749 section 2.3.1).",
+        },
+        session: { type: 'http', scheme: 'bearer', description: 'A session mandate.' },
       },
     },
   },

@@ -15,6 +15,8 @@ export interface CompileOptions {
   readonly strictBuiltinErrors?: boolean
   /** The built-ins that policies may call, by name; a call of another is a `rego_type_error`. Default: all of them. */
   readonly allowBuiltins?: readonly string[] | ((name: string) => boolean)
+  /** Imports and variables that nothing uses are errors too. */
+  readonly strict?: boolean
   /** How much work one evaluation may do, in rules entered, elements visited and calls made. Default 10,000,000. */
   readonly maxSteps?: number
   /** How many values a result may hold, nested ones counted. Default 1,000,000. */
@@ -51,7 +53,7 @@ export function compile(modules: readonly ModuleSource[], options: CompileOption
   const names = typeof allow === 'object' ? new Set(allow) : undefined
   const allowed =
     typeof allow === 'function' ? allow : (name: string) => names === undefined || isOperator(name) || names.has(name)
-  return guarded(() => new Policy(compileModules(modules, options.data, allowed), options))
+  return guarded(() => new Policy(compileModules(modules, options.data, allowed, options.strict), options))
 }
 
 /** What the language itself calls: operators are no built-ins that a list would name. */

@@ -14,15 +14,7 @@
  * which look at own properties alone, so a key such as `__proto__` or `constructor` is a key like any other.
  * Never build a plain object from Rego keys: build a `RegoObject`.
  */
-import {
-  compareNumbers,
-  Decimal,
-  formatNumber,
-  isNumber,
-  numberKey,
-  type RegoNumber,
-  toDouble,
-} from './number.js'
+import { compareNumbers, Decimal, formatNumber, isNumber, numberKey, type RegoNumber, toDouble } from './number.js'
 
 export type Value = null | boolean | string | RegoNumber | readonly Value[] | PlainObject | RegoObject | RegoSet
 /** A JSON object from outside. */

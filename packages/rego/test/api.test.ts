@@ -95,6 +95,31 @@ describe('an error at compile time', () => {
     expect(errorOf(() => policy('a if startwith("a", "b")')).message).toContain('did you mean startswith?')
   })
 
+  it('is an unused import or variable too, when strict', () => {
+    const source = 'import data.x.y\nimport data.z as w\na if {\n  b := 1\n  w.c\n}'
+    expect(() => policy(source)).not.toThrow()
+    expect(errorOf(() => policy(source, { strict: true })).errors.map(({ line, message }) => [line, message])).toEqual([
+      [5, 'assigned var b unused'],
+      [2, 'import data.x.y unused'],
+    ])
+  })
+
+  it.each([
+    ['import data.a.x\nimport data.b.x\nc := 1', 'import must not shadow import data.a.x'],
+    ['a := 1\nb if a with data.p.a.c as 2', 'with keyword cannot partially replace virtual document(s)'],
+    ['a if true with nothing.here as 2', 'with keyword target must reference existing input, data, or a function'],
+    ['a := b if b := 1 + "x"', 'plus: invalid argument(s)'],
+    ['a if 1 == "x"', 'match error'],
+    ['a := {"x": 1}\nb := a.y', 'undefined ref: data.p.a.y'],
+    ['f(x) := 1 if startswith(x, "a")\nb := f(1)', 'data.p.f: invalid argument(s)'],
+    ['input := 1', 'rules must not shadow input'],
+    ['f(x) := y if {\n  x := 1\n  y := x\n}', 'arg x redeclared'],
+    ['a := 1\na.b := 2', 'rule data.p.a conflicts with [data.p.a.b]'],
+    ['default a := 1\ndefault a := 2', 'multiple default rules data.p.a found'],
+  ])('is found in %j', (source, message) => {
+    expect(errorOf(() => policy(source)).message).toContain(message)
+  })
+
   it('refuses built-ins that the caller does not allow, with the line', () => {
     const allowBuiltins = (name: string) => name !== 'http.send'
     const error = errorOf(() => policy('a := 1\nb := http.send({"method": "get", "url": "x"})', { allowBuiltins }))

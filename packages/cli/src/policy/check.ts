@@ -3,10 +3,10 @@ import { load } from './files.js'
 import type { PolicyIo } from './policy-io.js'
 
 /** `policy check`: compiles everything together and lists what is wrong, one line each. */
-export function check(io: PolicyIo, paths: readonly string[]): void {
+export function check(io: PolicyIo, paths: readonly string[], flags: { readonly strict?: boolean }): void {
   const { modules, data } = load(paths, io.cwd)
   try {
-    compile(modules, { data })
+    compile(modules, { data, strict: flags.strict ?? false })
   } catch (error) {
     if (!(error instanceof RegoError)) throw error
     for (const line of diagnosticLines(error)) io.out(line)

@@ -29,7 +29,8 @@ export function policyCommand(io: PolicyIo = processPolicyIo()): Command {
     .command('check')
     .description('compile policies and list what is wrong as file:line:column')
     .argument('<path...>', 'files or folders')
-    .action(run((paths: string[]) => check(io, paths)))
+    .option('--strict', 'imports and variables that nothing uses are errors too')
+    .action(run((paths: string[], flags: { strict?: boolean }) => check(io, paths, flags)))
   policy
     .command('test')
     .description('run the rules named test_… and show which lines they reached')

@@ -114,16 +114,20 @@ export function chargeText(context: BuiltinContext, length: number): void {
   context.charge(length >> 6)
 }
 
-/** For texts made piece by piece: call with each piece's length before the piece is kept. */
+/** For texts made piece by piece: call with each piece's length before the piece is kept. Every piece is a step. */
 export function textMeter(context: BuiltinContext): (added: number) => void {
   let total = 0
+  let pieces = 0
   let charged = 0
   return (added) => {
     total += added
-    if (total - charged < 4096) return
+    pieces += 1
+    if (total - charged < 4096 && pieces < 64) return
+    context.charge(pieces)
     chargeText(context, total - charged)
-    charged = total
     if (total > MAX_TEXT) throw new BuiltinError('result is too large')
+    pieces = 0
+    charged = total
   }
 }
 

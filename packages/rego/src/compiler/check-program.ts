@@ -2,8 +2,8 @@
 import type { Builtin } from '../builtins-api.js'
 import { type Diagnostic, diagnostic, type Location } from '../errors.js'
 import type { Module } from '../syntax/ast.js'
-import { calls, checkRecursion } from './dependencies.js'
-import type { CallNode, RuleNode } from './ir.js'
+import { calls, checkRecursion, withsOf } from './dependencies.js'
+import type { CallNode, RuleNode, WithNode } from './ir.js'
 import { nearest } from './nearest.js'
 import type { RuleTree } from './rule-tree.js'
 import type { Arity } from './safety.js'
@@ -40,7 +40,10 @@ export function checkNames({ modules, report }: Pick<Checks, 'modules' | 'report
 
 export function checkProgram(checks: Checks, tree: RuleTree): void {
   checkConflicts(checks, tree)
-  for (const rule of checks.rules) calls(rule, (call, isStatement) => checkCall(call, isStatement, checks))
+  for (const rule of checks.rules) {
+    calls(rule, (call, isStatement) => checkCall(call, isStatement, checks))
+    withsOf(rule, (one) => checkWith(one, tree, checks))
+  }
   checkRecursion(checks.rules, checks.report)
 }
 
@@ -68,6 +71,33 @@ export function checkCall(
   if (given === count || (isStatement && given === count + 1)) return
   if (builtin) error(`${call.name}: arity mismatch: takes ${count} argument${count === 1 ? '' : 's'}, got ${given}`)
   else error(`function ${call.name} has arity ${count}, got ${given} argument${given === 1 ? '' : 's'}`)
+}
+
+/** What `with` may replace: input, data as a whole or outside of rules, rules and functions by their names. */
+function checkWith({ target, at }: WithNode, root: RuleTree, { builtins, report }: Checks): void {
+  const error = (message: string) => report(diagnostic('rego_compile_error', message, at))
+  if (target.kind === 'builtin') {
+    const { name } = target
+    if (!builtins.has(name)) {
+      report(
+        diagnostic('rego_type_error', 'with keyword target must reference existing input, data, or a function', at),
+      )
+    } else if (name.startsWith('internal.') || name.startsWith('rego.metadata.') || name === 'eq' || name === 'print') {
+      error(`with keyword replacing built-in function: replacement of "${name}" invalid`)
+    } else if (name === 'walk') {
+      error('with keyword replacing built-in function: target must not be a relation')
+    }
+    return
+  }
+  if (target.kind === 'input') return
+  let tree: RuleTree | undefined = root
+  for (const key of target.path.slice(0, -1)) {
+    tree = tree?.child(key)
+    if (tree && tree.rules.length > 0) {
+      error('with keyword cannot partially replace virtual document(s)')
+      return
+    }
+  }
 }
 
 function checkConflicts({ modules, report }: Checks, tree: RuleTree): void {

@@ -42,6 +42,7 @@ export function compileModules(
   sources: readonly ModuleSource[],
   data: unknown,
   allowed: (name: string) => boolean,
+  strict = false,
 ): Compiled {
   const errors: Diagnostic[] = []
   const report = (error: Diagnostic): void => {
@@ -50,7 +51,7 @@ export function compileModules(
   const modules = parseAll(sources, report)
   throwAny(errors)
   checkNames({ modules, report })
-  const resolved = resolveAll(modules, report)
+  const resolved = resolveAll(modules, strict, report)
   throwAny(errors)
   const arity = arityOf(resolved)
   const tree = RuleTree.of(
@@ -96,7 +97,7 @@ function parseAll(sources: readonly ModuleSource[], report: (error: Diagnostic) 
   })
 }
 
-function resolveAll(modules: readonly Module[], report: (error: Diagnostic) => void): RuleNode[] {
+function resolveAll(modules: readonly Module[], strict: boolean, report: (error: Diagnostic) => void): RuleNode[] {
   const packages = new Map<string, Module[]>()
   for (const module of modules) {
     const key = JSON.stringify(module.package.path)
@@ -114,6 +115,7 @@ function resolveAll(modules: readonly Module[], report: (error: Diagnostic) => v
       metadata: (rule, name) => metadata.value(name, rule, module),
       nextId: () => id++,
       isBuiltin: (name) => everyBuiltin.has(name),
+      strict,
       report,
     }),
   )

@@ -1,7 +1,7 @@
 /** Which rules a rule uses, and whether it comes back to itself. */
 import { type Diagnostic, diagnostic } from '../errors.js'
 import { equal, type Value } from '../value.js'
-import type { CallNode, Node, RuleNode, Statement } from './ir.js'
+import type { CallNode, Node, RuleNode, Statement, WithNode } from './ir.js'
 import { children, statementNodes, walkNode } from './walk.js'
 
 type Path = readonly (Value | undefined)[]
@@ -169,6 +169,30 @@ export function callsIn(body: readonly Statement[], visit: VisitCall): void {
     for (const [at, node] of statementNodes(statement).entries())
       callsInTerm(node, visit, at === 0 && statement.s === 'term')
     if (statement.s === 'every' || statement.s === 'not') callsIn(statement.body, visit)
+  }
+}
+
+/** Every `with` in a rule. */
+export function withsOf(rule: RuleNode, visit: (one: WithNode) => void): void {
+  const inBody = (body: readonly Statement[]): void => {
+    for (const statement of body) {
+      for (const one of statement.with) visit(one)
+      for (const node of statementNodes(statement)) inTerm(node)
+      if (statement.s === 'every' || statement.s === 'not') inBody(statement.body)
+    }
+  }
+  const inTerm = (node: Node): void =>
+    walkNode(node, (one) => {
+      if (one.n === 'template') for (const part of one.parts) if (typeof part !== 'string') part.with.forEach(visit)
+      if (one.n === 'comprehension') {
+        for (const head of one.key ? [one.key, one.value] : [one.value]) inTerm(head)
+        inBody(one.body)
+      }
+      return undefined
+    })
+  for (const { value, body } of rule.clauses) {
+    inTerm(value)
+    inBody(body)
   }
 }
 

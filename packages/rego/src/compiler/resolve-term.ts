@@ -9,6 +9,8 @@ export interface Names {
   /** The path below `data`, or for `import input.x` below `input`. */
   global(name: string): { readonly root: 'data' | 'input'; readonly path: readonly string[] } | undefined
   isBuiltin(name: string): boolean
+  /** Report what is never used. */
+  readonly strict: boolean
   /** The term that stands for a call of `rego.metadata.rule()` and `.chain()` in the rule at hand. */
   metadata(name: string): Value | undefined
 }
@@ -39,6 +41,7 @@ export class TermResolver {
     const statements = this.statements(body, scope)
     const result = then(statements, scope)
     scope.close()
+    if (this.names.strict) for (const { name, at } of scope.unused()) this.error(`assigned var ${name} unused`, at)
     return result
   }
 

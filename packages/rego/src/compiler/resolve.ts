@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic, type Location } from '../errors.js'
-import type { Body, Else, Module, Rule, Term } from '../syntax/ast.js'
+import type { Body, Else, Import, Module, Rule, Term } from '../syntax/ast.js'
 import type { Value } from '../value.js'
 import type { Clause, Node, RuleNode, Statement } from './ir.js'
 import { type Names, TermResolver } from './resolve-term.js'
@@ -23,21 +23,33 @@ export interface ModuleToResolve {
   readonly metadata: (rule: Rule, name: string) => Value | undefined
   readonly nextId: () => number
   readonly isBuiltin: (name: string) => boolean
+  /** Imports and variables that nothing uses are errors. */
+  readonly strict: boolean
   readonly report: (error: Diagnostic) => void
 }
 
 /** Resolves the names of a module's rules. */
 export function resolveModule(source: ModuleToResolve): RuleNode[] {
-  const { module, index, siblings, metadata, nextId, isBuiltin, report } = source
-  const names = moduleNames(module, siblings)
-  return module.rules.flatMap((rule) => {
-    const own: Names = { global: names, isBuiltin, metadata: (name) => metadata(rule, name) }
+  const { module, index, siblings, metadata, nextId, isBuiltin, strict, report } = source
+  const used = new Set<Import>()
+  const names = moduleNames(module, siblings, (one) => used.add(one))
+  const rules = module.rules.flatMap((rule) => {
+    const own: Names = { global: names, isBuiltin, strict, metadata: (name) => metadata(rule, name) }
     const bodies: (Body | undefined)[] = [rule.body, ...rule.more.map(({ body }) => body)]
     return bodies.map((body, at) => {
       const location = at === 0 ? rule.at : (rule.more[at - 1]?.at ?? rule.at)
       return resolveRule({ rule, body, at: location, module, index, names: own, id: nextId(), report })
     })
   })
+  if (strict) {
+    for (const one of module.imports) {
+      const [root] = one.path
+      if ((root !== 'data' && root !== 'input') || used.has(one)) continue
+      const alias = one.alias === undefined ? '' : ` as ${one.alias}`
+      report(diagnostic('rego_compile_error', `import ${one.path.join('.')}${alias} unused`, one.at))
+    }
+  }
+  return rules
 }
 
 /** Resolves a query against no module: names are built-ins, `data` and `input`. */
@@ -47,7 +59,11 @@ export function resolveQuery(
   report: (error: Diagnostic) => void,
 ): QueryNode {
   const rule = new RuleScope()
-  const resolver = new TermResolver({ global: () => undefined, isBuiltin, metadata: () => undefined }, rule, report)
+  const resolver = new TermResolver(
+    { global: () => undefined, isBuiltin, strict: false, metadata: () => undefined },
+    rule,
+    report,
+  )
   const vars = new Map<string, number>()
   const resolved = resolver.body(body, undefined, (statements, scope) => {
     for (const name of scope.names) vars.set(name, scope.lookup(name, { file: '', line: 1, column: 1 }).slot)
@@ -62,21 +78,32 @@ export function resolveQuery(
   }
 }
 
-function moduleNames(module: Module, siblings: readonly Module[]): Names['global'] {
-  const names = new Map<string, { root: 'data' | 'input'; path: readonly string[] }>()
-  for (const { path, alias } of module.imports) {
-    const [root, ...rest] = path
-    if (root !== 'data' && root !== 'input') continue
-    const name = alias ?? path.at(-1)
-    if (name !== undefined) names.set(name, { root, path: rest })
-  }
+interface Global {
+  readonly root: 'data' | 'input'
+  readonly path: readonly string[]
+  readonly import?: Import
+}
+
+/** The rules of the package and what the module imports; an import hides a rule of its name. */
+function moduleNames(module: Module, siblings: readonly Module[], use: (one: Import) => void): Names['global'] {
+  const names = new Map<string, Global>()
   for (const sibling of siblings) {
     for (const { head } of sibling.rules) {
       const first = head.ref[0]
       if (first?.type === 'var') names.set(first.name, { root: 'data', path: [...module.package.path, first.name] })
     }
   }
-  return (name) => names.get(name)
+  for (const one of module.imports) {
+    const [root, ...rest] = one.path
+    if (root !== 'data' && root !== 'input') continue
+    const name = one.alias ?? one.path.at(-1)
+    if (name !== undefined) names.set(name, { root, path: rest, import: one })
+  }
+  return (name) => {
+    const found = names.get(name)
+    if (found?.import) use(found.import)
+    return found
+  }
 }
 
 interface RuleSource {

@@ -87,6 +87,13 @@ export class Scope {
     return local
   }
 
+  /** Variables that were assigned and that nothing used. */
+  unused(): Local[] {
+    return [...this.#declared.values()].filter(({ name }) => {
+      return this.#seen.get(name) === 'assigned' && !this.#used.has(name) && !name.startsWith('$')
+    })
+  }
+
   /** After the last statement: a variable that `some` declared and nothing used is a mistake. */
   close(): void {
     for (const { name, at } of this.#some) {

@@ -68,7 +68,8 @@ export function findAll(
     const start = matcher.start()
     const end = matcher.end()
     if (start !== end || start !== previousEnd) {
-      charge(1 + matcher.groupCount())
+      // Finding a match takes about as long as ten steps of the evaluator.
+      charge(10 + matcher.groupCount())
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, i) => matcher.group(i))
       matches.push({ start, end, groups })
     }

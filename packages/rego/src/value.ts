@@ -455,6 +455,15 @@ function jsonString(text: string): string {
   )
 }
 
+/** From this length on it pays to search an array by an index. */
+const LONG_ARRAY = 64
+const copied = new WeakSet<object>()
+
+/** Whether an array is long, and this engine's own copy: nobody can change it, so it may be indexed. Arrays of an input may change. */
+export function isLongAndOwn(array: readonly Value[]): boolean {
+  return array.length >= LONG_ARRAY && copied.has(array)
+}
+
 /** A Rego value from parsed JSON, copied: later changes of the argument don't reach it. Undefined when it is no JSON. */
 export function fromJson(json: unknown): Value | undefined {
   switch (typeof json) {
@@ -477,6 +486,7 @@ export function fromJson(json: unknown): Value | undefined {
       if (value === undefined) return undefined
       array.push(value)
     }
+    if (array.length >= LONG_ARRAY) copied.add(array)
     return array
   }
   const object = new RegoObject()

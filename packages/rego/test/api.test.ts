@@ -45,6 +45,14 @@ describe('a value', () => {
     expect(found.evaluate('data.p.a')).toEqual({ list: [1], inner: { x: 1 } })
   })
 
+  it('follows an input that the caller changes in place', () => {
+    const found = policy('a if input.x in input.list')
+    const input = { x: 'new', list: Array.from({ length: 200 }, (_, at) => `old-${at}`) }
+    for (let time = 0; time < 3; time++) expect(found.evaluate('data.p.a', input)).toBeUndefined()
+    input.list.push('new')
+    expect(found.evaluate('data.p.a', input)).toBe(true)
+  })
+
   it('does not change when the data that was given does', () => {
     const data = { list: [1] }
     const found = policy('a := count(data.list)', { data })

@@ -44,6 +44,7 @@ describe('rules that compare the same thing with constants', () => {
 describe('base data', () => {
   const data = {
     bindings: Array.from({ length: 100_000 }, (_, at) => ({ subject: `user-${at}`, role: `role-${at % 20}` })),
+    by_user: Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`user-${at}`, [`role-${at % 20}`]])),
     roles: { 'role-7': ['read'] },
   }
   const subject = 'user-50007'
@@ -61,6 +62,7 @@ describe('base data', () => {
       'a set of roles by subject',
       'allow if {\n\tsome role in roles[input.subject]\n\t"read" in data.roles[role]\n}\nroles[s] contains r if {\n\tsome b in data.bindings\n\ts := b.subject\n\tr := b.role\n}',
     ],
+    ['a key', 'allow if {\n\tsome user, roles in data.by_user\n\tuser == input.subject\n\t"role-7" in roles\n}'],
     [
       'a function',
       'allow if has_role(input.subject, "role-7")\nhas_role(s, r) if {\n\tsome b in data.bindings\n\tb.subject == s\n\tb.role == r\n}',

@@ -11,6 +11,7 @@ it('computes integers of any size exactly', () => {
   expect(evaluate('sum([9007199254740993, 1])')).toBe(9007199254740994n)
   expect(evaluate('product([123456789012345678901234567890, 10])')).toBe(1234567890123456789012345678900n)
   expect(evaluate('bits.lsh(1, 70)')).toBe(2n ** 70n)
+  expect(evaluate('sprintf("%s", [123456789123456789123])')).toBe('123456789123456789123')
   expect(evaluate('format_int(18446744073709551617, 16)')).toBe('10000000000000001')
 })
 

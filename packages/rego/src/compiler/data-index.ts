@@ -14,8 +14,8 @@ export interface IndexedEach {
   readonly collection: Value
   readonly key: Local
   readonly element: Local
-  /** Where in an element the member is. */
-  readonly path: readonly Value[]
+  /** Where in an element the member is; `key` when it is the element's own key. */
+  readonly path: readonly Value[] | 'key'
   /** What the member must be. */
   readonly wanted: Node
 }
@@ -34,7 +34,7 @@ export function indexedEach(statement: Statement, following: readonly Statement[
       continue
     }
     if (left.n !== 'local' || env.bound.has(left.local) || statement.s !== 'unify') continue
-    const demand = demandOn(left.local, following, env)
+    const demand = demandOn(left.local, key, following, env)
     if (demand) return { collection, key, element: left.local, ...demand }
   }
   return undefined
@@ -66,13 +66,15 @@ function elementsOf(node: RefNode, env: Env): { collection: Value; key: Local; p
 /** What the statements right after an enumeration demand of its elements. Anything that might fail on others ends the search. */
 function demandOn(
   element: Local,
+  key: Local,
   following: readonly Statement[],
   env: Env,
-): { path: readonly Value[]; wanted: Node } | undefined {
+): { path: readonly Value[] | 'key'; wanted: Node } | undefined {
   for (const statement of following) {
     const sides = equation(statement)
     if (!sides?.every(isCheap)) return undefined
     for (const [left, right] of [sides, [sides[1], sides[0]] as const]) {
+      if (left.n === 'local' && left.local === key && isBound(right, env.bound)) return { path: 'key', wanted: right }
       if (left.n !== 'ref' || typeof left.base === 'string' || left.base.n !== 'local' || left.base.local !== element)
         continue
       const path = left.path.flatMap((key) => (key.n === 'const' ? [key.value] : []))
@@ -138,13 +140,21 @@ function elements(collection: Value): readonly (readonly [Value, Value])[] {
 export function emitIndexed(each: IndexedEach, env: Env, next: Step, plain: Step): Step {
   const wanted: Eval = emitTerm(each.wanted, env)
   const { data } = env.program
+  const { collection, path } = each
   const [keySlot, elementSlot] = [each.key.slot, each.element.slot]
   let index: ReadonlyMap<Key, Found> | undefined
   return (c: Context, f) => {
     if (c.data !== data) return plain(c, f)
     const value = wanted(c, f)
     if (value === undefined) return false
-    index ??= indexOf(each.collection, each.path)
+    if (path === 'key') {
+      const element = lookup(collection, value)
+      if (element === undefined) return false
+      f[keySlot] = value
+      f[elementSlot] = element
+      return next(c, f)
+    }
+    index ??= indexOf(collection, path)
     const found = index.get(keyOf(value))
     if (found === undefined) return false
     for (let at = 0; at < found.length; at++) {

@@ -1,5 +1,16 @@
 /** The operators between two values, as functions; `null` where the built-in has to decide (other types, exact numbers). */
-import { compare, equal, isArray, isObject, lookup, objectEntries, RegoSet, type Value } from '../value.js'
+import {
+  compare,
+  equal,
+  isArray,
+  isObject,
+  type Key,
+  keyOf,
+  lookup,
+  objectEntries,
+  RegoSet,
+  type Value,
+} from '../value.js'
 
 type Operator = (a: Value, b: Value) => Value | null
 
@@ -24,13 +35,25 @@ function safe(a: Value, b: Value, operation: (x: number, y: number) => number): 
   return Number.isSafeInteger(result) ? result + 0 : null
 }
 
+const indexes = new WeakMap<object, ReadonlySet<Key>>()
+
+/** Base data never changes, so a long array in it is searched by an index. */
+function isInIndexed(element: Value, array: readonly Value[]): boolean {
+  let index = indexes.get(array)
+  if (!index) {
+    index = new Set(array.map(keyOf))
+    indexes.set(array, index)
+  }
+  return index.has(keyOf(element))
+}
+
 /** `element in collection`: among an array's or set's elements, or an object's values. */
 export function isMember(element: Value, collection: Value): boolean {
   if (isArray(collection)) {
+    if (isLongAndOwn(collection)) return isInIndexed(element, collection)
     // Strings are equal when they are identical, and nothing else equals one.
     if (typeof element === 'string') return collection.includes(element)
-    for (const one of collection) if (equal(one, element)) return true
-    return false
+    return collection.some((one) => equal(one, element))
   }
   if (collection instanceof RegoSet) return collection.has(element)
   if (!isObject(collection)) return false

@@ -1,19 +1,8 @@
 /** YAML to Rego values: of several documents the first, of a key given twice the last. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  type Node,
-  parseAllDocuments,
-  type Scalar,
-  type YAMLMap,
-} from 'yaml'
+import { isAlias, isMap, isPair, isScalar, isSeq, type Node, parseAllDocuments, type Scalar, type YAMLMap } from 'yaml'
 import { BuiltinError } from '../../builtins-api.js'
 import { formatNumber, isInteger, isNumber } from '../../number.js'
-import { RegoObject, type Value } from '../../value.js'
+import { isArray, RegoObject, type Value } from '../../value.js'
 import { decodeBase64 } from '../go/base64.js'
 import { fromBytes } from '../go/bytes.js'
 import { plainScalar } from './scalar.js'
@@ -36,7 +25,7 @@ export function parseYaml(text: string): Value {
     if (error !== undefined) throw faultIn(text, error.pos[0], error.message)
   }
   const [document] = documents
-  return document === undefined ? null : new Converter(document).value(document.contents)
+  return document === undefined ? null : new Converter().value(document.contents)
 }
 
 /** Faults that Go's scanner finds, in its words. */
@@ -57,20 +46,38 @@ function faultIn(text: string, offset: number, message: string): BuiltinError {
   return new BuiltinError(`yaml: line ${line}: ${parsed}`)
 }
 
-class Converter {
-  #nodes = 0
+interface Converted {
+  readonly value: Value
+  /** How many nodes it is, each alias counted as what it stands for. */
+  readonly size: number
+}
 
-  constructor(readonly document: Document.Parsed) {}
+class Converter {
+  #size = 0
+  readonly #anchors = new Map<string, Converted>()
 
   value(node: Node | null | undefined): Value {
-    this.#nodes += 1
-    if (this.#nodes > MAX_NODES) throw new BuiltinError('yaml: document contains excessive aliasing')
-    if (node === null || node === undefined) return null
+    if (node === null || node === undefined) return this.#counted(1, null)
     if (isAlias(node)) {
-      const target = node.resolve(this.document)
+      const target = this.#anchors.get(node.source)
       if (target === undefined) throw new BuiltinError(`yaml: unknown anchor '${node.source}' referenced`)
-      return this.value(target)
+      return this.#counted(target.size, target.value)
     }
+    const before = this.#size
+    const value = this.#counted(1, this.#own(node))
+    if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
+      this.#anchors.set(node.anchor, { value, size: this.#size - before })
+    }
+    return value
+  }
+
+  #counted(size: number, value: Value): Value {
+    this.#size += size
+    if (this.#size > MAX_NODES) throw new BuiltinError('yaml: document contains excessive aliasing')
+    return value
+  }
+
+  #own(node: Node): Value {
     if (isSeq(node)) return node.items.map((item) => this.value(item as Node | null))
     if (isMap(node)) return this.#map(node)
     return isScalar(node) ? scalar(node) : null
@@ -90,13 +97,12 @@ class Converter {
 
   /** Keys of merged mappings: earlier mappings win over later ones, own keys over all. */
   #merge(object: RegoObject, node: Node | null): void {
-    const target = isAlias(node) ? node.resolve(this.document) : node
-    const sources = isSeq(target) ? target.items : [target]
-    for (const source of sources) {
-      const merged = this.value(source as Node | null)
-      if (!(merged instanceof RegoObject))
+    const merged = this.value(node)
+    for (const source of isArray(merged) ? merged : [merged]) {
+      if (!(source instanceof RegoObject)) {
         throw new BuiltinError('yaml: map merge requires map or sequence of maps as the value')
-      for (const key of merged.sortedKeys()) if (!object.has(key)) object.set(key, merged.get(key) as Value)
+      }
+      for (const key of source.sortedKeys()) if (!object.has(key)) object.set(key, source.get(key) as Value)
     }
   }
 }

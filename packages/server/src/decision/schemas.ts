@@ -11,8 +11,7 @@ export const MOST_LISTED = 500
 // These describe: what is taken is what `request.ts` and `evaluation.ts` read, envelope or flat, and they word what is wrong.
 const text = (description: string) => Type.String({ maxLength: MOST_CHARACTERS, description })
 const optional = <T extends TSchema>(schema: T) => Type.Optional(nullable(schema))
-/** The same members flat, or in the envelope that answers come in. */
-const enveloped = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Object({ data: schema })])
+const ENVELOPE = 'The members as they stand here, or in an envelope: `{"data": {…}}`.'
 
 const Subject = Type.Object({
   type: text('`user`, `application` or `agent`.'),
@@ -42,17 +41,19 @@ const question = {
 const resource = optional(Type.Union([ResourceRef, text('The identifier of a registered resource.')]))
 const explain = optional(Type.Boolean({ description: 'Whether to name the rules behind the answer.' }))
 
-const Question = Type.Object({ ...question, resource, explain })
-export const CheckBody = enveloped(Question)
-const checks = Type.Array(Question, { minItems: 1, maxItems: MOST_CHECKS })
-export const BatchBody = Type.Union([checks, ...enveloped(Type.Object({ checks })).anyOf])
-export const ListBody = enveloped(
-  Type.Object({
+export const CheckBody = Type.Object({ ...question, resource, explain }, { description: ENVELOPE })
+export const BatchBody = Type.Object(
+  { checks: Type.Array(Type.Object(CheckBody.properties), { minItems: 1, maxItems: MOST_CHECKS }) },
+  { description: `${ENVELOPE} Or the list alone.` },
+)
+export const ListBody = Type.Object(
+  {
     ...question,
     resource_type: optional(text('Only resources of this type; all registered ones are of type `Resource`.')),
     limit: optional(Type.Integer({ minimum: 1, maximum: MOST_LISTED, default: 100 })),
     cursor: optional(Type.String({ description: 'The `next_cursor` of the page before.' })),
-  }),
+  },
+  { description: ENVELOPE },
 )
 
 const Decision = Type.Object({
@@ -106,37 +107,33 @@ const access = {
   ),
 }
 const Access = Type.Object(access)
-export const EvaluationBody = enveloped(Access)
-export const EvaluationsBody = enveloped(
-  Type.Object({
-    ...Type.Partial(Access).properties,
-    evaluations: Type.Optional(
-      Type.Array(Type.Partial(Access), {
-        maxItems: MOST_CHECKS,
-        description: 'What one leaves out, it has from beside the list. None at all: a single evaluation.',
-      }),
-    ),
-    options: Type.Optional(
-      Type.Object({
-        evaluations_semantic: Type.Optional(
-          Type.Enum(['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'], { default: 'execute_all' }),
-        ),
-      }),
-    ),
-  }),
-)
-export const SearchBody = enveloped(
-  Type.Object({
-    ...access,
-    resource: Type.Object({ type: text('`Resource`: others are not registered, so nothing is found.') }),
-    page: optional(
-      Type.Object({
-        token: optional(Type.String({ description: 'The `next_token` of the page before.' })),
-        limit: optional(Type.Integer({ minimum: 1, maximum: MOST_LISTED, default: 100 })),
-      }),
-    ),
-  }),
-)
+export const EvaluationBody = Access
+export const EvaluationsBody = Type.Object({
+  ...Type.Partial(Access).properties,
+  evaluations: Type.Optional(
+    Type.Array(Type.Partial(Access), {
+      maxItems: MOST_CHECKS,
+      description: 'What one leaves out, it has from beside the list. None at all: a single evaluation.',
+    }),
+  ),
+  options: Type.Optional(
+    Type.Object({
+      evaluations_semantic: Type.Optional(
+        Type.Enum(['execute_all', 'deny_on_first_deny', 'permit_on_first_permit'], { default: 'execute_all' }),
+      ),
+    }),
+  ),
+})
+export const SearchBody = Type.Object({
+  ...access,
+  resource: Type.Object({ type: text('`Resource`: others are not registered, so nothing is found.') }),
+  page: optional(
+    Type.Object({
+      token: optional(Type.String({ description: 'The `next_token` of the page before.' })),
+      limit: optional(Type.Integer({ minimum: 1, maximum: MOST_LISTED, default: 100 })),
+    }),
+  ),
+})
 
 export const Evaluation = Type.Object({
   decision: Type.Boolean({ description: 'False as long as a step-up is pending.' }),

@@ -3,9 +3,11 @@ import { narrowCors } from '../http/cors.js'
 import { formOf, registerFormParser } from '../http/form.js'
 import { answerOAuthError } from '../http/oauth-error.js'
 import { traceIdOf } from '../http/trace-id.js'
+import { describeOnly } from '../http/validation.js'
 import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
+import { TokenForm, tokenAnswers } from './schemas.js'
 
 /** The token endpoint, of the service and of each zone. */
 export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
@@ -13,9 +15,27 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
     const answer = (request: FastifyRequest, reply: FastifyReply) => answerTokenRequest(exchange, request, reply)
-    const config = { cors: true }
-    app.post('/oauth/2/token', { config }, answer)
-    app.post('/zones/:zone_id/oauth/2/token', { config }, answer)
+    for (const [prefix, of] of [
+      ['', 'the zone in the form'],
+      ['/zones/:zone_id', 'the zone in the path'],
+    ]) {
+      app.post(
+        `${prefix}/oauth/2/token`,
+        {
+          config: { cors: true },
+          validatorCompiler: describeOnly,
+          schema: {
+            tags: ['oauth'],
+            summary: `Exchange a token for a mandate (RFC 8693), ${of}`,
+            security: [{ application: [] }, {}],
+            consumes: ['application/x-www-form-urlencoded'],
+            body: TokenForm,
+            response: tokenAnswers,
+          },
+        },
+        answer,
+      )
+    }
   }
 }
 

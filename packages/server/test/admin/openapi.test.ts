@@ -5,7 +5,16 @@ import { type TestService, testService } from './support/client.js'
 let service: TestService
 let document: {
   openapi: string
-  paths: { [path: string]: { [method: string]: { summary?: string; security?: object[] } } }
+  paths: {
+    [path: string]: {
+      [method: string]: {
+        summary?: string
+        security?: object[]
+        requestBody?: { content: { [type: string]: { schema?: object } } }
+        responses: { [status: string]: { content?: { [type: string]: { schema?: object } } } }
+      }
+    }
+  }
 }
 
 beforeAll(async () => {
@@ -30,6 +39,17 @@ test('it is OpenAPI 3.1, and every route of the administration says what it is a
       expect(summary, `${method} ${path}`).toMatch(/^[A-Z]/)
       if (!path.includes('/decisions/')) expect(security, `${method} ${path}`).toEqual([{ admin: [] }])
     }
+  }
+})
+
+test('the token and decision endpoints say what they take, what they answer, and who may ask', () => {
+  const told = Object.entries(document.paths).filter(([path]) => /\/token$|\/decisions\/|\/access\/v1\//.test(path))
+  expect(told.map(([path]) => path).filter((path) => !path.startsWith('/v1'))).toHaveLength(8)
+  for (const [path, { post }] of told) {
+    const type = path.endsWith('/token') ? 'application/x-www-form-urlencoded' : 'application/json'
+    expect(post?.requestBody?.content[type]?.schema, path).toBeDefined()
+    expect(post?.responses[200]?.content?.['application/json']?.schema, path).toBeDefined()
+    expect(post?.security, path).toContainEqual({ application: [] })
   }
 })
 

@@ -3,6 +3,7 @@ import {
   compare,
   equal,
   isArray,
+  isLongAndOwn,
   isObject,
   type Key,
   keyOf,

@@ -16,6 +16,8 @@ it('finds by path through objects, arrays and sets', () => {
   expect(evaluate('object.get({"a": [{"b": {7}}]}, ["a", 0, "b", 7], "none")')).toBe(7)
   expect(evaluate('object.get({"a": 1}, ["a", "b"], "none")')).toBe('none')
   expect(evaluate('object.get({}, "__proto__", "none")')).toBe('none')
+  expect(evaluate('object.get({"a": null}, "a", "none")')).toBe(null)
+  expect(evaluate('object.get({"a": null}, ["a"], "none")')).toBe(null)
 })
 
 it.each([

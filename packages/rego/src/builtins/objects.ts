@@ -48,7 +48,10 @@ function pick(object: ObjectValue, wanted: (key: Value) => boolean): RegoObject 
 export const objects: readonly Builtin[] = [
   builtin('object.get', [anyObject, T.any, T.any], T.any, (_, object, path, fallback) => {
     const from = objectOperand(object, 1)
-    if (!isArray(given(path))) return objectGet(from, given(path)) ?? fallback
+    if (!isArray(given(path))) {
+      const found = objectGet(from, given(path))
+      return found === undefined ? fallback : found
+    }
     let at: Value | undefined = from
     for (const key of arrayOperand(path, 2)) {
       at = lookup(at, key)

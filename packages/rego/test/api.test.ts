@@ -225,6 +225,12 @@ describe('a policy that runs away', () => {
     expect(errorOf(() => found.evaluate('data.p.s60')).message).toMatch(/too large|steps/)
   })
 
+  it.each(['[', '{"a": ', '(', '{', 'f('])('is read once however deep %j nests', (open) => {
+    const close = { '[': ']', '(': ')', 'f(': ')' }[open] ?? '}'
+    const found = errorOf(() => policy(`f(x) := x\na := ${open.repeat(60)}1${close.repeat(60)}\nb if c`))
+    expect(found.code).toBe('rego_unsafe_var_error')
+  })
+
   it('is refused when its text nests too deeply', () => {
     expect(errorOf(() => policy(`a := ${'['.repeat(5000)}${']'.repeat(5000)}`)).code).toBe('rego_parse_error')
     expect(errorOf(() => policy(`a := ${'{1 | '.repeat(60)}true${'}'.repeat(60)} ?`)).code).toBe('rego_parse_error')

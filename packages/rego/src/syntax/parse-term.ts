@@ -37,11 +37,11 @@ export abstract class TermParser extends Cursor {
   protected abstract body(end: string): Body
   protected abstract literal(): Literal
 
-  /** Any term, with `in`. Outside of lists `k, v in xs` has two left sides. */
-  protected term(inList = false): Term {
+  /** Any term, with `in`. Outside of lists `k, v in xs` has two left sides. `first` is its first part, when that was read already. */
+  protected term(inList = false, first?: Term): Term {
     return this.nested(() => {
-      const start = this.token.at
-      let left = this.#binary(0)
+      const start = first?.at ?? this.token.at
+      let left = this.#binary(0, first)
       if (!inList && this.is(',')) {
         const restore = this.save()
         this.next()
@@ -74,11 +74,11 @@ export abstract class TermParser extends Cursor {
     return { type: 'call', callee: nameTerm(name, start), args, operator, at: this.spanFrom(start) }
   }
 
-  #binary(level: number): Term {
+  #binary(level: number, first?: Term): Term {
     const operators = LEVELS[level]
-    if (!operators) return this.primary()
-    const start = this.token.at
-    let left = this.#binary(level + 1)
+    if (!operators) return first ?? this.primary()
+    const start = first?.at ?? this.token.at
+    let left = this.#binary(level + 1, first)
     for (;;) {
       const name = this.token.kind === 'punctuation' ? operators.get(this.token.text) : undefined
       if (name === undefined) return left
@@ -138,11 +138,13 @@ export abstract class TermParser extends Cursor {
     return { type: 'call', callee, args, at: this.spanFrom(callee.at) }
   }
 
-  /** Terms up to a closing bracket, which is consumed. A trailing comma is allowed. */
-  protected list(end: string, first: readonly Term[] = []): Term[] {
-    const items = [...first]
-    while (!this.is(end)) {
-      items.push(this.term(true))
+  /** Terms up to a closing bracket, which is consumed. A trailing comma is allowed. `first` is the start of the first one. */
+  protected list(end: string, first?: Term): Term[] {
+    const items: Term[] = []
+    let read = first
+    while (read || !this.is(end)) {
+      items.push(this.term(true, read))
+      read = undefined
       if (!this.is(end) && !this.accept(',')) this.unexpected(`expected "," or "${end}"`)
     }
     this.next()
@@ -276,43 +278,39 @@ export abstract class TermParser extends Cursor {
   #array(): Term {
     const start = this.next().at
     if (this.accept(']')) return { type: 'array', items: [], at: this.spanFrom(start) }
-    const restore = this.save()
     const value = this.primary()
     const bar = this.token.at.start
     const body = this.#comprehension(']')
     if (body) return { type: 'comprehension', kind: 'array', value, body, at: this.spanFrom(start) }
-    restore()
-    const items = this.#otherwise(bar, () => this.list(']'))
+    const items = this.#otherwise(bar, () => this.list(']', value))
     return { type: 'array', items, at: this.spanFrom(start) }
   }
 
   #braces(): Term {
     const start = this.next().at
     if (this.accept('}')) return { type: 'object', entries: [], at: this.spanFrom(start) }
-    const restore = this.save()
     const first = this.primary()
     const bar = this.token.at.start
     const body = this.#comprehension('}')
     if (body) return { type: 'comprehension', kind: 'set', value: first, body, at: this.spanFrom(start) }
     return this.#otherwise(bar, () => {
-      restore()
-      const key = this.term(true)
+      const key = this.term(true, first)
       if (this.is(':')) return this.#object(key, start)
-      if (!this.is('}') && !this.accept(',')) this.unexpected('expected "," or "}"')
-      return { type: 'set', items: this.list('}', [key]), at: this.spanFrom(start) }
+      if (this.accept('}')) return { type: 'set', items: [key], at: this.spanFrom(start) }
+      if (!this.accept(',')) this.unexpected('expected "," or "}"')
+      const items = [key, ...this.list('}')]
+      return { type: 'set', items, at: this.spanFrom(start) }
     })
   }
 
   #object(key: Term, start: Span): Term {
     this.expect(':')
-    const restore = this.save()
-    const value = this.primary()
+    const first = this.primary()
     const bar = this.token.at.start
     const body = this.#comprehension('}')
-    if (body) return { type: 'comprehension', kind: 'object', key, value, body, at: this.spanFrom(start) }
+    if (body) return { type: 'comprehension', kind: 'object', key, value: first, body, at: this.spanFrom(start) }
     return this.#otherwise(bar, () => {
-      restore()
-      const entries: [Term, Term][] = [[key, this.term(true)]]
+      const entries: [Term, Term][] = [[key, this.term(true, first)]]
       while (!this.is('}')) {
         if (!this.accept(',')) this.unexpected('expected "," or "}"')
         if (this.is('}')) break

@@ -32,10 +32,16 @@ export function currentAal(proved: ProvedAssurance, settings: ZoneSettings, now:
   const aal2 = limit(24 * HOUR, HOUR, limits.aal2_max_age, limits.aal2_max_idle)
   const aal3 = limit(12 * HOUR, HOUR / 4, limits.aal3_max_age, limits.aal3_max_idle)
   const age = (now - proved.authTime) / 1000
-  const idle = (now - proved.lastUsedAt) / 1000
+  // To authenticate is to use.
+  const idle = (now - Math.max(proved.lastUsedAt, proved.authTime)) / 1000
   const stands = (of: Limit): boolean => age <= of.age && idle <= of.idle
   if (proved.aal === 'aal3' && stands(aal3)) return 'aal3'
   return stands(aal2) ? 'aal2' : 'aal1'
+}
+
+/** Whether a level has lapsed because the session was not used: then using it does not bring the level back. */
+export function hasLapsedIdle(proved: ProvedAssurance, settings: ZoneSettings, now: number): boolean {
+  return currentAal(proved, settings, now) !== currentAal({ ...proved, lastUsedAt: now }, settings, now)
 }
 
 // A zone may tighten what the standard allows, never loosen it.

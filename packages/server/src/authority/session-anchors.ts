@@ -3,7 +3,8 @@ import { type Selectable, sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
 import type { Db } from '../store/database.js'
 import { LruMap } from '../store/lru-map.js'
-import type { SessionsTable } from '../store/tables.js'
+import type { SessionsTable, ZoneSettings } from '../store/tables.js'
+import { hasLapsedIdle } from './assurance.js'
 
 /** A session as exchanges and decisions stand on it; instants in milliseconds. */
 export interface Session {
@@ -30,6 +31,7 @@ export interface Session {
 
 const MOST_HELD = 100_000
 const TOUCH_EVERY_MS = 60_000
+const ANOTHER_LOOK_MS = 5 * TOUCH_EVERY_MS
 
 /**
  * The sessions of this node, read many at a time and kept. Like snapshots they may lag behind: a commit names the
@@ -50,10 +52,13 @@ export class SessionAnchors {
     return this.#byId.get(id) ?? (await this.#read({ zone: zoneId, id })).session
   }
 
-  /** The session with this id if it may be used now; before it is given up it is read again. */
+  /**
+   * The session with this id if it may be used now. Before it is given up it is read again, and where a level could
+   * lapse since it was not used on this node: another may have seen it.
+   */
   async live(zoneId: string, id: string, now: number): Promise<Session | undefined> {
     let session = await this.byId(zoneId, id)
-    if (session !== undefined && session.status !== 'active') {
+    if (session !== undefined && (session.status !== 'active' || this.#couldLapse(session, now))) {
       this.forget(id)
       session = await this.byId(zoneId, id)
     }
@@ -83,9 +88,17 @@ export class SessionAnchors {
     this.#idByKey.clear()
   }
 
-  /** Notes that a session was used; written in the background, outside its version. */
-  touch(session: Session, now: number): void {
-    if (now - session.lastUsedAt >= TOUCH_EVERY_MS) this.#lastUsed.set(`${session.zoneId} ${session.id}`, now)
+  #couldLapse(session: Session, now: number): boolean {
+    return session.aal !== 'aal1' && now - this.lastUsedAt(session) >= ANOTHER_LOOK_MS
+  }
+
+  /**
+   * Notes that a session was used; written in the background, outside its version. One that was idle for so long that
+   * its level has lapsed is not noted, or its use would bring the level back: only a new proof does.
+   */
+  touch(session: Session, settings: ZoneSettings, now: number): void {
+    if (hasLapsedIdle({ ...session, lastUsedAt: this.lastUsedAt(session) }, settings, now)) this.forget(session.id)
+    else if (now - session.lastUsedAt >= TOUCH_EVERY_MS) this.#lastUsed.set(`${session.zoneId} ${session.id}`, now)
   }
 
   /** When a session was last used, counting what is not written yet. */

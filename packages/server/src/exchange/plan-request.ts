@@ -297,6 +297,6 @@ async function issue(deps: ExchangeDeps, it: Case, claims: MandateClaims, receip
 
 function learnSession({ deps, attempt, parties }: Case): void {
   const { session, raise } = parties
-  deps.sessions.touch(session, attempt.now)
+  deps.sessions.touch(session, attempt.snapshot.settings, attempt.now)
   if (raise !== undefined || attempt.request.raise !== undefined) deps.sessions.forget(session.id)
 }

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { asUser, ISSUER } from '../promises/issuer.js'
+import { claimsOf, passTime, proverToken, query, retryOf } from '../promises/support.js'
+import { type TestService, testService } from '../support/service.js'
+import { createWorld, PAYMENTS, type World } from '../support/world.js'
+import { asker } from './support.js'
+
+const POLICY = `package countersign.authz
+
+allow contains "payments"
+
+require contains {"policy": "transfers", "aal": "aal2"} if "transfer" in input.context.requested_scopes
+`
+
+const SESSION = { resource: undefined, scope: undefined }
+const MINUTE = 60
+
+let service: TestService
+let world: World
+
+beforeAll(async () => {
+  service = await testService()
+  world = await createWorld(service, { policy: POLICY })
+})
+afterAll(() => service.close())
+
+const transfer = (mandate: string, form = {}) =>
+  world.exchange({
+    subject_token: mandate,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    ...form,
+  })
+
+test('a level that lapsed idle stays lapsed however often the session is used, until it is proved again', async () => {
+  const bob = await asUser(world, { sub: 'bob', sid: 'b', acr: 'mfa' })
+  const open = async () => String((await world.exchange({ ...SESSION, ...bob })).body.access_token)
+  const fresh = await open()
+  expect(await transfer(fresh)).toMatchObject({ status: 200 })
+
+  // Half an hour is not idle enough, and using it is using it.
+  await passTime(service, 40 * MINUTE)
+  expect(await transfer(fresh)).toMatchObject({ status: 200 })
+  await passTime(service, 61 * MINUTE)
+  const late = await open()
+  for (let uses = 0; uses < 3; uses++) {
+    expect((await transfer(late)).body).toMatchObject({ error: 'interaction_required', acr_values: 'aal2' })
+    await passTime(service, MINUTE)
+  }
+
+  const raise = { ...SESSION, acr_values: 'aal2' }
+  const retry = retryOf(await transfer(late, raise))
+  const proof = { subject: { kind: 'user', issuer: ISSUER, id: 'bob' }, aal: 'aal2', amr: ['hwk'], method: 'webauthn' }
+  expect(await world.satisfy(retry.challenge_id, await proverToken(world), proof)).toMatchObject({ status: 200 })
+  const raised = await transfer(late, { ...raise, ...retry })
+  expect(claimsOf(raised.body.access_token)).toMatchObject({ acr: 'aal2' })
+  expect(await transfer(late)).toMatchObject({ status: 200 })
+  await passTime(service, 40 * MINUTE)
+  expect(await transfer(String(raised.body.access_token))).toMatchObject({ status: 200 })
+})
+
+test('being asked about is no use: a page left open does not keep a level from lapsing', async () => {
+  const carol = await asUser(world, { sub: 'carol', sid: 'c', acr: 'mfa', issuedAt: await seconds() })
+  const mandate = String((await world.exchange({ ...SESSION, ...carol })).body.access_token)
+  const ask = asker(service, world)
+  const question = { subject: { type: 'user', id: 'carol' }, permission: 'transfer', resource: PAYMENTS }
+  for (const minutes of [0, 20, 20]) {
+    await passTime(service, minutes * MINUTE)
+    expect(await ask(question, { bearer: mandate })).toMatchObject({ allowed: true, requires_step_up: false })
+  }
+  await passTime(service, 25 * MINUTE)
+  // The mandate has ended by then, and the application asks.
+  expect(await ask({ ...question, subject: { type: 'user', id: 'carol' } })).toMatchObject({
+    requires_step_up: true,
+    required_aal: 'aal2',
+    aal_source: 'session',
+  })
+})
+
+async function seconds(): Promise<number> {
+  const [row] = await query<{ now: number }>(service, 'SELECT extract(epoch FROM countersign.now())::float8 AS now')
+  return Math.floor(row?.now ?? 0)
+}

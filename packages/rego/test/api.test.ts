@@ -231,6 +231,13 @@ describe('a policy that runs away', () => {
     expect(found.code).toBe('rego_unsafe_var_error')
   })
 
+  it('is compiled in time that grows with its length, not with its nesting', () => {
+    const nested = `a := ${'{y | y := '.repeat(40)}1${'}'.repeat(40)}`
+    expect(policy(nested).evaluate('data.p.a')).toBeDefined()
+    const chain = Array.from({ length: 2_000 }, (_, at) => `r${at} := r${at + 1}`).join('\n')
+    expect(policy(`${chain}\nr2000 := 1`).evaluate('data.p.r1900')).toBe(1)
+  })
+
   it('is refused when its text nests too deeply', () => {
     expect(errorOf(() => policy(`a := ${'['.repeat(5000)}${']'.repeat(5000)}`)).code).toBe('rego_parse_error')
     expect(errorOf(() => policy(`a := ${'{1 | '.repeat(60)}true${'}'.repeat(60)} ?`)).code).toBe('rego_parse_error')

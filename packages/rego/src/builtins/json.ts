@@ -15,10 +15,11 @@ import { isArray, isObject, objectEntries, RegoObject, type Value } from '../val
 import { replaceInvalid } from './go/bytes.js'
 import { jsonErrorMessage } from './go/json-error.js'
 import { type Indent, jsonText } from './go/json-text.js'
-import { given, textMeter } from './operands.js'
+import { checkDepth, given, MAX_DEPTH, textMeter } from './operands.js'
 
 /** @throws BuiltinError with Go's words for what is wrong */
 export function unmarshalJson(text: string): Value {
+  checkDepth(jsonDepth(text))
   try {
     const value = parseJson(replaceInvalid(text))
     return /\\u[dD][89a-fA-F]/.test(text) ? withoutSurrogates(value) : value
@@ -31,7 +32,24 @@ export function unmarshalJson(text: string): Value {
 }
 
 export function isJson(text: string): boolean {
-  return jsonErrorMessage(text) === undefined
+  return jsonDepth(text) <= MAX_DEPTH && jsonErrorMessage(text) === undefined
+}
+
+/** How deep brackets nest, outside of strings. */
+function jsonDepth(text: string): number {
+  let depth = 0
+  let deepest = 0
+  let inString = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (inString) {
+      if (code === 0x5c) i += 1
+      else if (code === 0x22) inString = false
+    } else if (code === 0x22) inString = true
+    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth)
+    else if (code === 0x5d || code === 0x7d) depth -= 1
+  }
+  return deepest
 }
 
 /** Escapes can spell half a surrogate pair, which Go reads as U+FFFD. */

@@ -131,15 +131,27 @@ export function textMeter(context: BuiltinContext): (added: number) => void {
   }
 }
 
+/**
+ * The deepest nesting that is read or written. Go stops at 10,000; here recursion must stay far from the end of the stack, where the
+ * JavaScript engine ends the process if a regular expression is compiled.
+ */
+export const MAX_DEPTH = 500
+
+/** @throws BuiltinError `exceeded max depth` */
+export function checkDepth(depth: number): void {
+  if (depth > MAX_DEPTH) throw new BuiltinError('exceeded max depth')
+}
+
 /** Charges for every place inside a value. One that shares its parts can be far larger as text than in memory. */
-export function chargeValue(context: BuiltinContext, value: Value): void {
+export function chargeValue(context: BuiltinContext, value: Value, depth = 0): void {
   context.charge(1)
-  if (isArray(value)) for (const element of value) chargeValue(context, element)
-  else if (isSet(value)) for (const element of value.unsorted()) chargeValue(context, element)
+  checkDepth(depth)
+  if (isArray(value)) for (const element of value) chargeValue(context, element, depth + 1)
+  else if (isSet(value)) for (const element of value.unsorted()) chargeValue(context, element, depth + 1)
   else if (isObject(value)) {
     for (const [key, member] of objectEntries(value)) {
-      chargeValue(context, key)
-      chargeValue(context, member)
+      chargeValue(context, key, depth + 1)
+      chargeValue(context, member, depth + 1)
     }
   }
 }

@@ -11,6 +11,9 @@ import type { RuleTree } from './rule-tree.js'
 import { inside, overlaps, select, typeOfValue, typeText, union } from './type-algebra.js'
 import { children } from './walk.js'
 
+/** Through so many rules types are followed; a chain of thousands must not end the stack. */
+const MAX_DEPTH = 100
+
 interface FunctionType {
   readonly args: readonly Type[]
   readonly result: Type
@@ -27,8 +30,10 @@ export function checkTypes(
 
 /** The types of rules and functions, each checked when it is first asked for. */
 class RuleTypes {
+  readonly comprehensions = new WeakMap<ComprehensionNode, Type>()
   readonly #documents = new Map<RuleTree, Type>()
   readonly #functions = new Map<RuleTree, FunctionType>()
+  #depth = 0
 
   constructor(
     readonly tree: RuleTree,
@@ -39,6 +44,15 @@ class RuleTypes {
   of(group: RuleTree): Type {
     const known = this.#documents.get(group)
     if (known) return known
+    // A rule that is this far away will be checked on its own; until then it may be anything.
+    if (this.#depth > MAX_DEPTH) return T.any
+    this.#depth++
+    const type = this.#checked(group)
+    this.#depth--
+    return type
+  }
+
+  #checked(group: RuleTree): Type {
     // Recursion was refused before; this only keeps a dynamic reference from asking for its own group.
     this.#documents.set(group, T.any)
     const own = group.path.length
@@ -155,7 +169,7 @@ class BodyChecker {
       case 'object':
         return this.#object(node.entries)
       case 'comprehension':
-        return this.#comprehension(node, () => undefined)
+        return this.#comprehension(node)
       case 'call':
         return this.#relaxed ? T.any : (this.rules.functionOf(node)?.result ?? T.any)
       case 'ref':
@@ -173,8 +187,17 @@ class BodyChecker {
     return { kind: 'object', fields, rest: { key, value: union(others.map(([, value]) => this.type(value))) } }
   }
 
-  #comprehension(node: ComprehensionNode, report: (error: Diagnostic) => void): Type {
-    const inner = new BodyChecker(this.rules, new Map(this.locals), report)
+  /** Checked once: asking anew at each level of nesting would take exponential time. */
+  #comprehension(node: ComprehensionNode): Type {
+    const known = this.rules.comprehensions.get(node)
+    if (known) return known
+    const type = this.#checkedComprehension(node)
+    this.rules.comprehensions.set(node, type)
+    return type
+  }
+
+  #checkedComprehension(node: ComprehensionNode): Type {
+    const inner = new BodyChecker(this.rules, new Map(this.locals), this.report)
     inner.#relaxed = this.#relaxed
     inner.body(node.body)
     if (node.key) inner.#check(node.key)
@@ -233,7 +256,7 @@ class BodyChecker {
   /** Reports what is wrong inside a term, innermost first, and infers the types of variables. */
   #check(node: Node): void {
     if (node.n === 'comprehension') {
-      this.#comprehension(node, this.report)
+      this.#comprehension(node)
       return
     }
     for (const child of children(node)) this.#check(child)

@@ -6,6 +6,8 @@
 import { formatNumber, isNumber } from '../../number.js'
 import { compareStrings, isArray, isSet, type ObjectValue, objectEntries, type Value } from '../../value.js'
 
+import { checkDepth } from '../operands.js'
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes them
 const SPECIAL = /["\\<>&\u2028\u2029\u0000-\u001f\ud800-\udfff]/u
 const SHORT: ReadonlyMap<string, string> = new Map([
@@ -53,6 +55,7 @@ export function jsonText(value: Value, meter: (added: number) => void, indent?: 
   }
 
   function write(one: Value, depth: number): void {
+    checkDepth(depth)
     if (typeof one === 'string') push(jsonString(one))
     else if (isNumber(one)) push(formatNumber(one))
     else if (one === null || typeof one === 'boolean') push(String(one))

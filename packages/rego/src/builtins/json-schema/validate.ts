@@ -23,7 +23,8 @@ export interface Failure {
 }
 
 const ROOT = '(Root)'
-const MAX_DEPTH = 1_000
+/** Beyond the deepest document, since a schema may look at one place several times. */
+const MAX_DEPTH = 600
 const canonical = (value: Value): string => jsonText(value, () => {})
 
 /** @param charge called for each schema that is looked at */

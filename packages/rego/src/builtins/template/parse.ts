@@ -8,7 +8,7 @@ import type { List, Node, Pipeline, Template, Term } from './ast.js'
 import { FUNCTIONS } from './functions.js'
 import { lex, type Token } from './lex.js'
 
-const MAX_DEPTH = 500
+const MAX_DEPTH = 200
 
 /** @throws BuiltinError `template: template:1: unexpected {{end}}` */
 export function parseTemplate(text: string): Template {

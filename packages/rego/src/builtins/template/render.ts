@@ -6,8 +6,8 @@ import type { List, Node, Pipeline, Template, Term } from './ast.js'
 import { FUNCTIONS } from './functions.js'
 import { type Datum, GoNumber, isTrue, printed } from './values.js'
 
-/** Templates that call each other go no deeper than this. */
-const MAX_DEPTH = 100
+/** Lists within lists, through templates that call each other too. */
+const MAX_DEPTH = 300
 
 /** @param meter called with the length of each piece of output, and for each node with 0 */
 export function render(template: Template, data: Value, meter: (added: number) => void): string {
@@ -47,12 +47,16 @@ class Renderer {
   }
 
   #list(list: List, dot: Datum): Outcome {
+    this.#depth += 1
+    if (this.#depth > MAX_DEPTH) this.#fail('exceeded maximum template depth')
+    let outcome: Outcome = 'done'
     for (const node of list) {
       this.meter(0)
-      const outcome = this.#node(node, dot)
-      if (outcome !== 'done') return outcome
+      outcome = this.#node(node, dot)
+      if (outcome !== 'done') break
     }
-    return 'done'
+    this.#depth -= 1
+    return outcome
   }
 
   #node(node: Node, dot: Datum): Outcome {
@@ -124,13 +128,10 @@ class Renderer {
   #call(name: string, data: Datum): void {
     const list = this.template.named.get(name)
     if (list === undefined) this.#fail(`template ${JSON.stringify(name)} not defined`)
-    this.#depth += 1
-    if (this.#depth > MAX_DEPTH) this.#fail('exceeded maximum template depth')
     const outer = this.#variables
     this.#variables = [{ name: '$', value: data }]
     this.#list(list, data)
     this.#variables = outer
-    this.#depth -= 1
   }
 
   #assign(name: string, value: Datum): void {

@@ -12,6 +12,7 @@ const MAX_NODES = 1_000_000
 
 /** @throws BuiltinError `yaml: line 1: did not find expected ',' or ']'` */
 export function parseYaml(text: string): Value {
+  if (yamlDepth(text) > MAX_DEPTH) throw new BuiltinError('yaml: exceeded max depth')
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
     uniqueKeys: false,
@@ -26,6 +27,32 @@ export function parseYaml(text: string): Value {
   }
   const [document] = documents
   return document === undefined ? null : new Converter().value(document.contents)
+}
+
+const MAX_DEPTH = 200
+
+/**
+ * At least as deep as the document nests: columns at which lines begin, marks of nested sequences and mappings in one line, and brackets,
+ * wherever they are. The parser recurses, so this comes before it.
+ */
+function yamlDepth(text: string): number {
+  const columns: number[] = []
+  let brackets = 0
+  let deepest = 0
+  for (const line of text.split('\n')) {
+    let marks = 0
+    let at = 0
+    for (; at < line.length && ' \t-?:'.includes(line[at] as string); at++) if (line[at] !== ' ') marks += 1
+    while (columns.length > 0 && (columns.at(-1) as number) >= at) columns.pop()
+    columns.push(at)
+    for (; at < line.length; at++) {
+      if (line[at] === '[' || line[at] === '{') brackets += 1
+      else if ((line[at] === ']' || line[at] === '}') && brackets > 0) brackets -= 1
+      deepest = Math.max(deepest, brackets)
+    }
+    deepest = Math.max(deepest, columns.length + marks + brackets)
+  }
+  return deepest
 }
 
 /** Faults that Go's scanner finds, in its words. */

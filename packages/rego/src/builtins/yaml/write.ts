@@ -4,6 +4,7 @@ import { isArray, isObject, isSet, type Value } from '../../value.js'
 import { formatFloat } from '../go/float-text.js'
 import { jsonEntries } from '../go/json-text.js'
 import { isPrintable } from '../go/quote.js'
+import { checkDepth } from '../operands.js'
 import { plainScalar } from './scalar.js'
 
 /** @param meter called with the length of each line before it is kept */
@@ -18,7 +19,8 @@ export function yamlText(value: Value, meter: (added: number) => void): string {
 }
 
 /** Writes a value after `lead`, which is what stands before it on its first line; later lines are indented by `indent`. */
-function block(value: Value, lead: string, indent: string, push: (line: string) => void): void {
+function block(value: Value, lead: string, indent: string, push: (line: string) => void, depth = 0): void {
+  checkDepth(depth)
   const items = isArray(value) ? value : isSet(value) ? value.sorted() : undefined
   if (items !== undefined && items.length > 0) {
     // A list below a key begins on a line of its own.
@@ -26,7 +28,7 @@ function block(value: Value, lead: string, indent: string, push: (line: string) 
     if (own) push(lead)
     const inner = own ? `${indent}  ` : indent
     for (const [i, item] of items.entries()) {
-      block(item, `${i === 0 && !own ? lead : inner}- `, `${inner}  `, push)
+      block(item, `${i === 0 && !own ? lead : inner}- `, `${inner}  `, push, depth + 1)
     }
     return
   }
@@ -36,7 +38,7 @@ function block(value: Value, lead: string, indent: string, push: (line: string) 
     if (own) push(lead)
     const inner = own ? `${indent}  ` : indent
     for (const [i, [key, member]] of entries.entries()) {
-      block(member, `${i === 0 && !own ? lead : inner}${scalarText(key, inner, true)}:`, inner, push)
+      block(member, `${i === 0 && !own ? lead : inner}${scalarText(key, inner, true)}:`, inner, push, depth + 1)
     }
     return
   }

@@ -22,7 +22,7 @@ export interface Ending {
 
 /** The one terminal event of a request. What identifies a person stands in it as a commitment. */
 export function exchangeEvent(attempt: Attempt, id: string, ending: Ending): LedgerEvent {
-  const { request, origin, snapshot, application, now } = attempt
+  const { origin, snapshot, application, now } = attempt
   const { parties } = ending
   const fields: EventFields = {
     type: 'token_exchange',
@@ -33,14 +33,29 @@ export function exchangeEvent(attempt: Attempt, id: string, ending: Ending): Led
     ip: new Personal(origin.ip),
     application_id: application.id,
     ...(parties === undefined ? {} : partiesFields(parties)),
-    resources: request.resources,
-    scopes: request.scopes,
+    ...targetFields(attempt),
     policy_version: snapshot.policyVersion,
     ...(snapshot.policySet === null ? {} : { policy_set_version_id: snapshot.policySet.setVersionId }),
     ...(ending.decisions === undefined ? {} : decisionFields(ending.decisions)),
     ...ending.more,
   }
   return createEvent({ zoneId: snapshot.zoneId, now, fields, id })
+}
+
+// By name only what the zone has: what else was sent may be anything, also a secret in the wrong field.
+function targetFields({ request, snapshot }: Attempt): { readonly [field: string]: EventValue } {
+  const known = request.resources.flatMap((identifier) => snapshot.resources.get(identifier) ?? [])
+  const scopes = request.scopes.filter((scope) => known.some((resource) => resource.scopes.includes(scope)))
+  const unknown = {
+    resources: request.resources.length - known.length,
+    scopes: request.scopes.length - scopes.length,
+  }
+  return {
+    resources: known.map(({ identifier }) => identifier),
+    scopes,
+    ...(unknown.resources === 0 ? {} : { unknown_resources: unknown.resources }),
+    ...(unknown.scopes === 0 ? {} : { unknown_scopes: unknown.scopes }),
+  }
 }
 
 function partiesFields(parties: Parties): { readonly [field: string]: EventValue } {

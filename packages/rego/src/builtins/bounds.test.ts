@@ -48,3 +48,42 @@ describe('a built-in that would make a result of runaway size stops the evaluati
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 })
+
+describe('input that nests deeply ends in an error, never in a crash', () => {
+  const nested = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
+
+  it.each([
+    ['json.unmarshal(input)', nested('[', ']', 200_000)],
+    ['json.unmarshal(input)', `${'{"é":'.repeat(6_000)}"\\u0041"${'}'.repeat(6_000)}`],
+    ['yaml.unmarshal(input)', nested('[', ']', 200_000)],
+    ['yaml.unmarshal(input)', `${'- '.repeat(50_000)}a`],
+    ['regex.match(input, "a")', nested('(', ')', 50_000)],
+    ['strings.render_template(input, {})', `{{${nested('(', ')', 50_000)}}}`],
+    ['strings.render_template(input, {})', nested('{{if 1}}', '{{end}}', 5_000)],
+    ['strings.render_template(input, {})', '{{define "T"}}{{template "T"}}{{end}}{{template "T"}}'],
+    ['json.match_schema("{}", input)', `${'{"not":'.repeat(5_000)}{}${'}'.repeat(5_000)}`],
+  ])('%s', (expression, input) => {
+    const policy = compile([{ path: 't.rego', source: `package t\n\nresult := ${expression}` }], {
+      strictBuiltinErrors: true,
+    })
+    expect(() => policy.evaluate('data.t.result', input)).toThrow(expect.objectContaining({ name: 'RegoError' }))
+  })
+
+  it('also when it comes as a value', () => {
+    let deep: unknown = 'é'
+    for (let i = 0; i < 20_000; i++) deep = [deep]
+    for (const expression of [
+      'json.marshal(input)',
+      'yaml.marshal(input)',
+      'sprintf("%v", [input])',
+      'strings.render_template("x", {"a": input})',
+    ]) {
+      const policy = compile([{ path: 't.rego', source: `package t\n\nresult := ${expression}` }], {
+        strictBuiltinErrors: true,
+      })
+      expect(() => policy.evaluate('data.t.result', deep as never)).toThrow(
+        expect.objectContaining({ name: 'RegoError' }),
+      )
+    }
+  })
+})

@@ -42,7 +42,9 @@ function yamlDepth(text: string): number {
   for (const line of text.split('\n')) {
     let marks = 0
     let at = 0
-    for (; at < line.length && ' \t-?:'.includes(line[at] as string); at++) if (line[at] !== ' ') marks += 1
+    for (; at < line.length && ' \t-?:'.includes(line[at] as string); at++) {
+      if (line[at] !== ' ' && ' \t'.includes(line[at + 1] ?? ' ')) marks += 1
+    }
     while (columns.length > 0 && (columns.at(-1) as number) >= at) columns.pop()
     columns.push(at)
     for (; at < line.length; at++) {

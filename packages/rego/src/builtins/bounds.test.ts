@@ -71,7 +71,8 @@ describe('input that nests deeply ends in an error, never in a crash', () => {
 
   it('also when it comes as a value', () => {
     let deep: unknown = 'é'
-    for (let i = 0; i < 20_000; i++) deep = [deep]
+    // Not so deep that the stack would end it: far before that.
+    for (let i = 0; i < 510; i++) deep = [deep]
     for (const expression of [
       'json.marshal(input)',
       'yaml.marshal(input)',

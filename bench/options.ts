@@ -21,6 +21,8 @@ export interface Plan {
   /** Of one run. */
   readonly seconds: number
   readonly warmSeconds: number
+  /** Warming up goes on until there were so many. */
+  readonly warmRequests: number
   readonly connections: number
   /** Of the run that shows whether memory stays flat. */
   readonly memorySeconds: number
@@ -61,6 +63,7 @@ const FULL: Plan = {
   pairs: 7,
   seconds: 3,
   warmSeconds: 3,
+  warmRequests: 20_000,
   connections: 64,
   memorySeconds: 600,
   waiters: 1_000,
@@ -75,6 +78,7 @@ const QUICK: Plan = {
   pairs: 3,
   seconds: 0.7,
   warmSeconds: 0.8,
+  warmRequests: 4_000,
   memorySeconds: 6,
   approvals: 100,
   starts: 3,
@@ -87,6 +91,7 @@ const SMOKE: Plan = {
   pairs: 1,
   seconds: 0.2,
   warmSeconds: 0.1,
+  warmRequests: 1,
   memorySeconds: 1,
   waiters: 50,
   approvals: 10,

@@ -17,7 +17,7 @@ async function serve(ms: number, statusOf: (n: number) => number = () => 200): P
     const status = statusOf(n++)
     last = last.then(() => new Promise((resolve) => setTimeout(resolve, ms)))
     void last.then(() =>
-      reply.writeHead(status, { 'content-length': 2, ...(status === 503 ? { 'retry-after': 1 } : {}) }).end('ok'),
+      reply.writeHead(status, { 'content-length': 2, ...(status === 503 && { 'retry-after': '1' }) }).end('ok'),
     )
   })
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))

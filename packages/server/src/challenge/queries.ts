@@ -81,10 +81,13 @@ export async function findLive(
   return row === undefined ? undefined : { id: row.id, expiresAt: row.expires_at }
 }
 
-/** Whether another challenge stands on the one that `challenge` aliases. */
+/**
+ * Whether another challenge stands on the one that `challenge` aliases. Not as EXISTS, which the planner may turn into
+ * reading every challenge of the zone: with 1,500 of them 7 ms instead of a tenth of one.
+ */
 export function hasSuccessor(zoneId: string, challenge: string): RawBuilder<boolean> {
-  return sql<boolean>`EXISTS (SELECT FROM step_up_challenges n
-    WHERE n.zone_id = ${zoneId} AND n.predecessor_id = ${sql.ref(`${challenge}.id`)})`
+  return sql<boolean>`coalesce((SELECT true FROM step_up_challenges n
+    WHERE n.zone_id = ${zoneId} AND n.predecessor_id = ${sql.ref(`${challenge}.id`)} LIMIT 1), false)`
 }
 
 /** The proofs given towards the challenge that `challenge` aliases, the oldest first. */

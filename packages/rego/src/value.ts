@@ -495,12 +495,22 @@ export function fromJson(json: unknown): Value | undefined {
     if (array.length >= LONG_ARRAY) copied.add(array)
     return array
   }
-  const object = new RegoObject()
-  for (const [key, element] of Object.entries(json)) {
+  return objectFromJson(Object.entries(json))
+}
+
+/** With so few keys a plain object is smaller and faster, and there is little to sort. */
+const SMALL_OBJECT = 12
+
+function objectFromJson(entries: readonly (readonly [string, unknown])[]): ObjectValue | undefined {
+  const isSmall = entries.length <= SMALL_OBJECT && entries.every(([key]) => key !== '__proto__')
+  const plain: { [key: string]: Value } = {}
+  const object = isSmall ? undefined : new RegoObject()
+  for (const [key, element] of entries) {
     if (element === undefined) continue
     const value = fromJson(element)
     if (value === undefined) return undefined
-    object.set(key, value)
+    if (object) object.set(key, value)
+    else plain[key] = value
   }
-  return object
+  return object ?? plain
 }

@@ -4,7 +4,7 @@ import { type Diagnostic, NOWHERE, RegoError } from '../errors.js'
 import { evaluatorBuiltins } from '../evaluator-builtins.js'
 import type { Module } from '../syntax/ast.js'
 import { parseModule } from '../syntax/parse.js'
-import { fromJson, RegoObject, type Value } from '../value.js'
+import { fromJson, isObject, objectEntries, RegoObject, type Value } from '../value.js'
 import { checkNames, checkProgram } from './check-program.js'
 import { orderRule } from './check-rules.js'
 import { checkTypes } from './check-types.js'
@@ -129,6 +129,6 @@ function arityOf(rules: readonly RuleNode[]): Arity {
 
 function baseData(data: unknown): RegoObject {
   const value: Value | undefined = fromJson(data ?? {})
-  if (value instanceof RegoObject) return value
+  if (value !== undefined && isObject(value)) return RegoObject.from(objectEntries(value))
   throw RegoError.at('eval_input_error', 'data must be a JSON object', NOWHERE)
 }

@@ -1,6 +1,6 @@
 import type { Context, Eval } from '../eval/context.js'
 import { baseAt, baseMember, document, member, type Place } from '../eval/place.js'
-import { lookup, RegoObject, type Value } from '../value.js'
+import { Decimal, lookup, type PlainObject, RegoObject, RegoSet, type Value } from '../value.js'
 import { emitTerm } from './emit-term.js'
 import type { Env } from './env.js'
 import type { Node, RefNode } from './ir.js'
@@ -37,7 +37,9 @@ function emitLookup(base: Eval, key: Node, env: Env): Eval {
 /** The member of an object or set under a string. */
 function stringMember(value: Value | undefined, key: string): Value | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  return value instanceof RegoObject ? value.get(key) : lookup(value, key)
+  if (value instanceof RegoObject) return value.get(key)
+  if (Array.isArray(value) || value instanceof RegoSet || value instanceof Decimal) return lookup(value, key)
+  return Object.hasOwn(value, key) ? (value as PlainObject)[key] : undefined
 }
 
 /** Where a reference below `data` leads as far as its constants say. */

@@ -33,9 +33,17 @@ export function multiply(a: RegoNumber, b: RegoNumber): RegoNumber {
     if (Number.isSafeInteger(product)) return product + 0
   }
   const [x, y] = [toBigInt(a), toBigInt(b)]
-  if (x !== undefined && y !== undefined) return fromBigInt(x * y)
+  if (x !== undefined && y !== undefined) return fromBigInt(bounded(x * y))
   const [f, g] = [toFloat(a), toFloat(b)]
   return fromFloat(round(f.mantissa * g.mantissa, f.exponent + g.exponent))
+}
+
+/** How long an integer may grow, in bits: some twenty thousand digits. Each square doubles it, and the time it takes. */
+const MOST_BITS = 65_536
+
+function bounded(product: bigint): bigint {
+  if (BigInt.asIntN(MOST_BITS, product) !== product) throw new RangeError('the product has too many digits')
+  return product
 }
 
 /** The quotient; undefined when the divisor is zero. Exact for integers when the divisor divides the dividend. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { asUser, ISSUER } from '../promises/issuer.js'
 import { ledgerOf } from '../promises/support.js'
 import { type TestService, testService } from '../support/service.js'
 import { adminOk, createWorld, PAYMENTS, type World } from '../support/world.js'
@@ -9,6 +10,8 @@ const POLICY = `package countersign.authz
 allow contains "payments" if input.action.id != "close"
 
 require contains {"policy": "transfers", "aal": "aal3", "max_age": 120} if input.action.id == "transfer"
+
+step_up contains {"policy": "wipes", "type": "human_approval"} if input.action.id == "wipe"
 `
 
 let service: TestService
@@ -105,6 +108,44 @@ describe('a question', () => {
   })
 })
 
+describe('a session mandate', () => {
+  test('asks about its own subject and nobody else, under whatever name', async () => {
+    const user = await asUser(world, { sub: 'alice', sid: 'own' })
+    const bearer = String((await world.exchange({ resource: undefined, scope: undefined, ...user })).body.access_token)
+    for (const subject of [alice, { ...alice, type: 'User' }, { ...alice, issuer: ISSUER }]) {
+      const own = { ...plain, subject, current_aal: 'aal3' }
+      expect(await ask(own, { bearer })).toMatchObject({ allowed: true, aal_source: 'session' })
+    }
+    for (const subject of [
+      { type: 'user', id: 'bob' },
+      { type: 'agent', id: 'alice' },
+      { type: 'user', id: 'alice', issuer: 'https://another.example' },
+      { type: 'application', id: world.application.id },
+    ]) {
+      const refusal = { status: 403, body: { code: 'not_yourself' } }
+      expect(await check({ ...plain, subject }, { bearer })).toMatchObject(refusal)
+      const checks = [plain, { ...plain, subject }]
+      expect(await post(`/v1/zones/${world.zoneId}/decisions/check-batch`, checks, { bearer })).toMatchObject(refusal)
+      const access = { subject, action: { name: 'read' }, resource: { type: 'Resource', id: PAYMENTS } }
+      if (!('issuer' in subject)) {
+        expect(await post('/access/v1/evaluation', access, { bearer })).toMatchObject(refusal)
+      }
+    }
+  })
+
+  test('for a resource, of another zone or from nowhere asks nothing', async () => {
+    const other = await createWorld(service, { policy: POLICY })
+    const read = await world.exchange({ scope: 'read' })
+    const foreign = await other.exchange({ resource: undefined, scope: undefined })
+    for (const bearer of [read.body.access_token, foreign.body.access_token, 'a.b.c']) {
+      expect(await check(plain, { bearer: String(bearer) })).toMatchObject({
+        status: 401,
+        body: { code: 'invalid_token' },
+      })
+    }
+  })
+})
+
 describe('an answer', () => {
   test('explains itself when asked to: the rules that were looked at, with file and line', async () => {
     const { explanation } = await ask({ ...plain, permission: 'transfer', explain: true })
@@ -121,6 +162,16 @@ describe('an answer', () => {
     for (const current_aal of [null, 'aal1', 'aal2', 'aal3']) {
       expect(await ask({ ...plain, permission: 'transfer', current_aal })).toMatchObject(demand)
     }
+  })
+
+  test('that wants an approval names no level', async () => {
+    expect(await ask({ ...plain, permission: 'wipe' })).toMatchObject({
+      allowed: true,
+      requires_step_up: true,
+      required_aal: null,
+      max_age: null,
+      challenge_type: 'human_approval',
+    })
   })
 
   test('of a batch stands where its question stood', async () => {

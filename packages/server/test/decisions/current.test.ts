@@ -96,6 +96,27 @@ test('a revoked session is refused on every node, also when it lists', async () 
   for (const url of nodes) expect(await list(url)).toMatchObject({ status: 401, body: { code: 'invalid_token' } })
 })
 
+test('a raised session counts at once on a node that knew it lower', async () => {
+  const policy = `${ALLOWS}\nrequire contains {"policy": "reads", "aal": "aal2"}\n`
+  const world = await createWorld(service, { policy })
+  const ask = asker(service, world)
+  for (const name of ['one', 'two', 'three']) {
+    const user = { sub: name, sid: name }
+    const open = async (acr: string, issuedAt: number) => {
+      const token = await asUser(world, { ...user, acr, issuedAt })
+      const { body } = await world.exchange({ resource: undefined, scope: undefined, ...token })
+      return String(body.access_token)
+    }
+    const now = Math.floor(Date.now() / 1000)
+    const bearer = await open('password', now - 60)
+    const question = { ...about, subject: { type: 'user', id: name } }
+    for (const url of nodes) expect(await ask(question, { url, bearer })).toMatchObject({ requires_step_up: true })
+    await open('mfa', now)
+    const answers = await Promise.all(nodes.map((url) => ask(question, { url, bearer })))
+    for (const answer of answers) expect(answer).toMatchObject({ requires_step_up: false, aal_source: 'session' })
+  }
+})
+
 test('what only an old snapshot would refuse is answered from the present one, on every node', async () => {
   const world = await createWorld(service, { policy: ALLOWS })
   const issuers = `/v1/zones/${world.zoneId}/subject-issuers`

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RESERVED_CONTEXT_KEYS } from '../../src/policy/input.js'
 import { asUser, ISSUER } from '../promises/issuer.js'
 import { ledgerOf } from '../promises/support.js'
 import { type TestService, testService } from '../support/service.js'
@@ -72,10 +73,20 @@ describe('a question', () => {
     [{ ...plain, resource: ['a'] }, 'invalid_body'],
     [{ ...plain, current_aal: 'aal4' }, 'invalid_body'],
     [{ ...plain, explain: 'yes' }, 'invalid_body'],
-    [{ ...plain, context: { now: '2020-01-01T00:00:00Z' } }, 'reserved_context_key'],
-    [{ ...plain, context: { challenge: {} } }, 'reserved_context_key'],
   ])('that is malformed is refused by name: %j', async (body, code) => {
     expect(await check(body)).toMatchObject({ status: 400, body: { code, requestId: expect.any(String) } })
+  })
+
+  test("a context may not fill the service's own keys", async () => {
+    const refusal = { status: 400, body: { code: 'reserved_context_key' } }
+    for (const key of RESERVED_CONTEXT_KEYS) {
+      for (const value of [true, null, {}]) {
+        const context = { [key]: value }
+        expect(await check({ ...plain, context }), key).toMatchObject(refusal)
+        const access = { subject: alice, action: { name: 'read' }, context }
+        expect(await post('/access/v1/evaluation', access), key).toMatchObject(refusal)
+      }
+    }
   })
 
   test('about a kind of subject that nobody is, or in a zone that is not there, is refused', async () => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { readOptions } from './options.js'
 
@@ -22,5 +23,14 @@ describe('the arguments', () => {
 
   it.each([[['nonsense']], [['--nonsense']], [['--plot']]])('are refused when they are none: %j', (args) => {
     expect(() => readOptions(args)).toThrow(TypeError)
+  })
+})
+
+describe('the guide', () => {
+  it('shows only commands that this takes', async () => {
+    const guide = await readFile(new URL('../docs/performance.md', import.meta.url), 'utf8')
+    const commands = [...guide.matchAll(/^npm run (?:--silent )?bench(?: -- ([^#\n]*))?/gm)]
+    expect(commands.length).toBeGreaterThan(4)
+    for (const [, args = ''] of commands) expect(() => readOptions(args.split(' ').filter(Boolean))).not.toThrow()
   })
 })

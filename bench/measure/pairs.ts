@@ -52,19 +52,7 @@ export async function interleave(bench: Bench, name: string, ours: Contender, fl
     return figures
   }
   progress(`${name}: warming up`)
-  // By time and by requests, so that code is as optimised on a slow machine as on a fast one.
-  for (const contender of [floor, ours]) {
-    for (
-      let seconds = 0, requests = 0;
-      seconds === 0 || (requests < plan.warmRequests && seconds < MOST_WARM_SECONDS);
-    ) {
-      const { rps } = await turn(contender, plan.warmSeconds)
-      seconds += plan.warmSeconds
-      requests += rps * plan.warmSeconds
-    }
-  }
-  // Autovacuum looks once a minute; what comes after it is measured, not what comes before.
-  for (const { rig = bench.rig } of [floor, ours]) await rig.database.query('ANALYZE')
+  for (const contender of [floor, ours]) await warmUp(bench, contender, turn)
 
   const pairs: { ours: Figures; floor: Figures }[] = []
   for (let n = 1; n <= plan.pairs; n++) {
@@ -80,6 +68,25 @@ export async function interleave(bench: Bench, name: string, ours: Contender, fl
     ours: medians(pairs.map((pair) => pair.ours)),
     floor: medians(pairs.map((pair) => pair.floor)),
     ratio: median(pairs.map((pair) => pair.ours.rps / pair.floor.rps)),
+  }
+}
+
+/** Sends load until code is compiled and caches are full, and leaves the database with statistics. */
+export async function warmUp(
+  bench: Bench,
+  contender: Contender,
+  turn: (contender: Contender, seconds: number) => Promise<Figures>,
+): Promise<Figures> {
+  const { warmSeconds, warmRequests } = bench.plan
+  // By time and by requests, so that code is as optimised on a slow machine as on a fast one.
+  for (let seconds = 0, requests = 0; ; ) {
+    const figures = await turn(contender, warmSeconds)
+    seconds += warmSeconds
+    requests += figures.rps * warmSeconds
+    if (requests < warmRequests && seconds < MOST_WARM_SECONDS) continue
+    // Autovacuum looks once a minute; what comes after it is measured, not what comes before.
+    await (contender.rig ?? bench.rig).database.query('ANALYZE')
+    return figures
   }
 }
 

@@ -7,13 +7,13 @@ import type { NextRequest } from '../load/closed-loop.js'
 import { openLoop } from '../load/open-loop.js'
 import { BrokenRun, expectOnly } from '../load/tally.js'
 import type { Bench } from '../measure/bench.js'
-import { type Contender, runOnce } from '../measure/pairs.js'
+import { type Contender, runOnce, warmUp } from '../measure/pairs.js'
 import { plotLatency } from '../report/plot.js'
 import { type Row, row, type Target } from '../report/row.js'
 import { floorContender, plainContender } from './exchange.js'
 
-/** Of what a closed loop reaches; the last is more than can be sustained. */
-const SHARES = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+/** Of what a closed loop reaches; the last may be more than can be sustained. */
+const SHARES = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1]
 const CONNECTIONS = 256
 const OVERLOAD_CONNECTIONS = 1_024
 /** A load is sustained when what arrived last is answered as quickly as what arrived first. */
@@ -53,8 +53,8 @@ export async function loadPart(bench: Bench): Promise<readonly Row[]> {
 
 async function curve(bench: Bench, name: string, contender: Contender): Promise<readonly Point[]> {
   const { plan, progress } = bench
-  await runOnce(bench, contender, plan.warmSeconds, 0)
-  const { rps } = await runOnce(bench, contender, plan.seconds, 0)
+  progress(`${name}: warming up`)
+  const { rps } = await warmUp(bench, contender, (it, seconds) => runOnce(bench, it, seconds, 0))
   const points: Point[] = []
   for (const share of SHARES) {
     const rate = Math.max(1, Math.round(rps * share))

@@ -12,8 +12,8 @@
  *
  * The evaluator itself provides, in `evaluator-builtins.ts`, what needs it or is an operator:
  * `eq`, `assign`, `equal`, `neq`, `lt`, `lte`, `gt`, `gte`; `plus`, `minus` (numbers and sets), `mul`, `div`, `rem`; `and` and `or`
- * (`&` and `|` on sets); `internal.member_2`, `internal.member_3` (`in`), `internal.print`, `print`, `trace`, `walk`,
- * `internal.template_string`, `internal.test_case`, `rego.metadata.chain`, `rego.metadata.rule`, `time.now_ns`.
+ * (`&` and `|` on sets); `internal.member_2`, `internal.member_3` (`in`), `print`, `trace`, `walk`, `rego.metadata.chain`,
+ * `rego.metadata.rule`, `time.now_ns`, `test.sleep`, `opa.runtime`.
  * The registry has everything else: also `abs`, `round`, `ceil`, `floor`, `numbers.*`, `bits.*`, `intersection`, `union`, `count`, …
  *
  * Use `number.ts` for numbers (`arithmetic.ts` for exact sums), `json.ts` for JSON text with exact numbers.

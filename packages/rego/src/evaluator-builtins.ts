@@ -10,7 +10,6 @@ import {
   registry,
   setOperand,
   T,
-  type Type,
 } from './builtins-api.js'
 import { isMember, isMemberAt } from './eval/operators.js'
 import type { RegoNumber } from './number.js'
@@ -110,22 +109,12 @@ const pure: readonly Builtin[] = [
   builtin('walk', [T.any], T.tuple(T.array(T.any), T.any), () => undefined),
 ]
 
-/** Names that reach outside. Policies may mention and mock them, but this engine has no way out: a call is an error. */
-const external: readonly Builtin[] = [
-  outside('http.send', [T.object(T.any, T.any)], T.object(T.any, T.any)),
-  outside('net.lookup_ip_addr', [T.string], T.set(T.string)),
-  // Nothing of the process is shown.
+/** There is no OPA process to tell of, and nothing of this one is shown. */
+const runtime: readonly Builtin[] = [
   builtin('opa.runtime', [], T.object(T.string, T.any), () => new RegoObject(), { impure: 'external' }),
 ]
 
-function outside(name: string, args: readonly Type[], result: Type): Builtin {
-  const refuse = () => {
-    throw new BuiltinError('not available: policies are evaluated without any access to the outside')
-  }
-  return builtin(name, args, result, refuse, { impure: 'external' })
-}
-
-export const evaluatorBuiltins = registry(pure, external)
+export const evaluatorBuiltins = registry(pure, runtime)
 
 /** What `walk` relates a document to: each path into it, and the value there, from the root down. */
 export function* walkPairs(document: Value, path: readonly Value[] = []): Iterable<[readonly Value[], Value]> {

@@ -379,6 +379,13 @@ export function toJson(value: Value): Json {
   return new JsonWriter(Number.MAX_SAFE_INTEGER).write(value) as Json
 }
 
+const SURROGATE = /[\ud800-\udfff]/
+
+/** Bytes that are no UTF-8 are held as lone surrogates; in JSON they are U+FFFD, as in Go's. */
+function wellFormed(text: string): string {
+  return SURROGATE.test(text) ? new TextDecoder().decode(new TextEncoder().encode(text)) : text
+}
+
 /** Turns values into JSON, up to a number of values in all. */
 export class JsonWriter {
   #left: number
@@ -389,6 +396,7 @@ export class JsonWriter {
 
   /** Undefined when there were too many values. */
   write(value: Value): Json | undefined {
+    if (typeof value === 'string') return wellFormed(value)
     if (typeof value !== 'object' || value === null) return value === 0 ? 0 : value
     if (--this.#left < 0) return undefined
     if (value instanceof RegoObject) return this.#members(value, value.sortedKeys())
@@ -416,7 +424,7 @@ export class JsonWriter {
       const key = keys[at] as Value
       const member = this.write(objectGet(object, key) as Value)
       if (member === undefined) return undefined
-      const name = typeof key === 'string' ? key : toJsonText(key)
+      const name = wellFormed(typeof key === 'string' ? key : toJsonText(key))
       // Assigning to `__proto__` would change the prototype.
       if (name !== '__proto__') json[name] = member
       else Object.defineProperty(json, name, { value: member, enumerable: true, configurable: true, writable: true })

@@ -21,3 +21,14 @@ it('an evaluation may start another from a print', () => {
   expect(found).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }])
   expect(inner).toEqual([3, 3, 3])
 })
+
+it('a call of a deprecated built-in is refused, as OPA refuses it', () => {
+  expect(() => compile([{ path: 'a.rego', source: 'package a\np if all([true])' }])).toThrow(
+    'deprecated built-in function calls in expression: all',
+  )
+})
+
+it('bytes that are no UTF-8 leave the engine as replacement characters', () => {
+  const source = 'package a\np := {base64.decode("/w=="): base64.decode("YWL/")}'
+  expect(compile([{ path: 'a.rego', source }]).evaluate('data.a.p')).toEqual({ '\ufffd': 'ab\ufffd' })
+})

@@ -1,4 +1,5 @@
 /** What OPA's compiler refuses besides unsafe variables: undefined functions, wrong arity, conflicts, bad imports. */
+import { deprecatedBuiltins } from '../builtins/index.js'
 import type { Builtin } from '../builtins-api.js'
 import { type Diagnostic, diagnostic, type Location } from '../errors.js'
 import type { Module } from '../syntax/ast.js'
@@ -41,7 +42,12 @@ export function checkNames({ modules, report }: Pick<Checks, 'modules' | 'report
 export function checkProgram(checks: Checks, tree: RuleTree): void {
   checkConflicts(checks, tree)
   for (const rule of checks.rules) {
-    calls(rule, (call, isStatement) => checkCall(call, isStatement, checks))
+    calls(rule, (call, isStatement) => {
+      if (!call.path && deprecatedBuiltins.has(call.name)) {
+        const message = `deprecated built-in function calls in expression: ${call.name}`
+        checks.report(diagnostic('rego_type_error', message, call.at))
+      } else checkCall(call, isStatement, checks)
+    })
     withsOf(rule, (one) => checkWith(one, tree, checks))
   }
   checkRecursion(checks.rules, checks.report)

@@ -20,6 +20,10 @@ export class PolicySetError extends Error {
   }
 }
 
+// One evaluation holds up every other request of the node: what takes longer than a moment is an error in a policy.
+const MOST_STEPS = 1_000_000
+const MOST_VALUES = 10_000
+
 const RESULT = 'data.countersign.authz.result'
 
 /**
@@ -30,7 +34,13 @@ const RESULT = 'data.countersign.authz.result'
  */
 export function compilePolicySet(set: Pick<ActivePolicySet, 'modules' | 'documents'>): CompiledPolicySet {
   const files = set.modules.map(({ name, source }) => ({ path: name, source }))
-  const policy = compile(files, { data: mergeDocuments(set.documents), allowBuiltins: isAllowedBuiltin })
+  const data = mergeDocuments(set.documents)
+  const policy = compile(files, {
+    data,
+    allowBuiltins: isAllowedBuiltin,
+    maxSteps: MOST_STEPS,
+    maxResultSize: MOST_VALUES,
+  })
   return { policy, composed: !definedRules(files).has(RESULT) }
 }
 

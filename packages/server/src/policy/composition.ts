@@ -2,6 +2,7 @@ import { isAal, type Json, meetsAal } from '@countersign/protocol'
 import { failClosed, type PolicyDecision } from './decision.js'
 import { mergeDemands, parseDemand, type StepUpDemand } from './demand.js'
 import type { PolicyInput } from './input.js'
+import { plainDiagnostics } from './plain-json.js'
 import { meetsDemand, type ResolvedChallenge } from './proof.js'
 
 /** The partial rules of a policy set that leaves the result to be composed; undefined for a rule nobody wrote. */
@@ -33,7 +34,12 @@ export function compose(
     return failClosed('invalid_result', 'allow, deny, step_up and require must be sets')
   }
   if (denies.length > 0)
-    return { kind: 'deny', status: 'complete', determining: denies.map(policyName), diagnostics: denies }
+    return {
+      kind: 'deny',
+      status: 'complete',
+      determining: denies.map(policyName),
+      diagnostics: plainDiagnostics(denies),
+    }
   if (allows.length === 0)
     return { kind: 'deny', status: 'complete', determining: [], diagnostics: [{ message: 'no policy allows it' }] }
   const demands: { demand: StepUpDemand; policy: string }[] = []

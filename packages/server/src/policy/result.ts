@@ -1,6 +1,6 @@
-import type { Json } from '@countersign/protocol'
 import { failClosed, type PolicyDecision } from './decision.js'
 import { mergeDemands, parseDemand, type StepUpDemand } from './demand.js'
+import { plainDiagnostics } from './plain-json.js'
 
 /**
  * Reads a `result` that policy wrote itself.
@@ -18,7 +18,7 @@ export function readResult(value: unknown): PolicyDecision {
   if (status !== 'complete') return failClosed('invalid_result', 'result.evaluation_status is not complete')
   if (!isStrings(determining)) return failClosed('invalid_result', 'result.determining_policies is not a list of names')
   if (!Array.isArray(diagnostics)) return failClosed('invalid_result', 'result.diagnostics is not a list')
-  const said = { determining, diagnostics: diagnostics as Json[] }
+  const said = { determining, diagnostics: plainDiagnostics(diagnostics) }
   if (decision === 'allow') return { kind: 'allow', status: 'complete', ...said }
   const demands: StepUpDemand[] = []
   for (const diagnostic of diagnostics) {

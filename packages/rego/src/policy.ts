@@ -113,7 +113,7 @@ export class Policy {
       code(this.#context(run, input), (solution) => {
         const entries = [...solution].map(([name, value]) => [name, resultJson(value, this.#maxResultSize)] as const)
         found.push(Object.fromEntries(entries))
-        if (found.length > this.#maxResultSize) run.exhausted()
+        if (found.length > this.#maxResultSize) run.overflow(this.#maxResultSize)
         return false
       })
       this.#raise(run)

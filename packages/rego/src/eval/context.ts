@@ -37,9 +37,18 @@ export interface RunOptions {
   readonly print?: (text: string, at: Location) => void
 }
 
+// Steps differ in what they cost: a sum of a long array is one, and so is a comparison. So now and then the clock is
+// asked too, and whatever the steps were, a decision ends.
+const SLICE = 256
+const LONGEST_MS = 2_000
+
 /** One evaluation, through all its contexts: time, limits, and the errors that built-ins made. */
 export class Run implements BuiltinContext {
+  /** Steps until the next look at what is left, of steps and of time. */
   fuel: number
+  /** Steps that are left after those. */
+  #reserve: number
+  readonly #deadline = Date.now() + LONGEST_MS
   /** The first error of a built-in; raised at the end when errors are strict. */
   builtinError: Diagnostic | undefined
   readonly #maxSteps: number
@@ -49,7 +58,8 @@ export class Run implements BuiltinContext {
   #cache: Map<string, unknown> | undefined
 
   constructor(maxSteps: number, options: RunOptions | undefined, tracer: Tracer | undefined) {
-    this.fuel = maxSteps
+    this.fuel = Math.min(SLICE, maxSteps)
+    this.#reserve = maxSteps - this.fuel
     this.#maxSteps = maxSteps
     this.#options = options
     this.tracer = tracer
@@ -78,9 +88,23 @@ export class Run implements BuiltinContext {
     if (this.fuel < 0) this.exhausted()
   }
 
-  exhausted(): never {
-    const message = `evaluation stopped after ${this.#maxSteps} steps: the policy does too much work for one decision`
-    throw RegoError.at('eval_limit_error', message, NOWHERE)
+  /** Goes on with what is left, if anything is. */
+  exhausted(): void {
+    const left = this.#reserve + this.fuel
+    if (left < 0) throw this.#stopped(`${this.#maxSteps} steps`)
+    if (Date.now() > this.#deadline) throw this.#stopped(`${LONGEST_MS / 1000} seconds`)
+    this.fuel = Math.min(SLICE, left)
+    this.#reserve = left - this.fuel
+  }
+
+  /** The end of an evaluation that found more than may be told. */
+  overflow(most: number): never {
+    throw this.#stopped(`${most} results`)
+  }
+
+  #stopped(after: string): RegoError {
+    const message = `evaluation stopped after ${after}: the policy does too much work for one decision`
+    return RegoError.at('eval_limit_error', message, NOWHERE)
   }
 }
 

@@ -3,7 +3,7 @@ import { deprecatedBuiltins } from '../builtins/index.js'
 import type { Builtin } from '../builtins-api.js'
 import { type Diagnostic, diagnostic, type Location } from '../errors.js'
 import type { Module } from '../syntax/ast.js'
-import { calls, checkRecursion, withsOf } from './dependencies.js'
+import { calls, withsOf } from './dependencies.js'
 import type { CallNode, RuleNode, WithNode } from './ir.js'
 import { nearest } from './nearest.js'
 import type { RuleTree } from './rule-tree.js'
@@ -50,7 +50,6 @@ export function checkProgram(checks: Checks, tree: RuleTree): void {
     })
     withsOf(rule, (one) => checkWith(one, tree, checks))
   }
-  checkRecursion(checks.rules, checks.report)
 }
 
 /** A call in a rule or query: the function is there, may be called, and takes so many operands. */

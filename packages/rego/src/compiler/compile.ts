@@ -8,6 +8,7 @@ import { fromJson, isObject, objectEntries, RegoObject, type Value } from '../va
 import { checkNames, checkProgram } from './check-program.js'
 import { orderRule } from './check-rules.js'
 import { checkTypes } from './check-types.js'
+import { checkRecursion } from './dependencies.js'
 import type { CallNode, RuleNode } from './ir.js'
 import { Metadata } from './metadata.js'
 import { resolveModule } from './resolve.js'
@@ -63,6 +64,8 @@ export function compileModules(
   const ordered = new Map(resolved.map((rule) => [rule, orderRule(rule, arity, report)]))
   throwAny(errors)
   const rules = resolved.map((rule) => ordered.get(rule) ?? rule)
+  checkRecursion(rules, report)
+  throwAny(errors)
   const orderedTree = RuleTree.of(
     rules,
     modules.map((module) => module.package.path),

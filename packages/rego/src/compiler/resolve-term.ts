@@ -77,10 +77,11 @@ export class TermResolver {
           new Set([statement.value, statement.key].flatMap((t) => (t?.type === 'var' ? [t.name] : []))),
         )
         const declare = (term: Term | undefined) =>
-          term?.type === 'var' ? inner.declare(term.name, 'assigned', term.at) : undefined
+          term?.type === 'var' ? inner.declare(term.name, 'declared', term.at) : undefined
         const key = declare(statement.key)
         const value = declare(statement.value) ?? this.fresh(at)
         const body = this.body(statement.body, inner, (statements) => statements)
+        inner.close()
         out.push({ ...common, s: 'every', ...(key && { key }), value, domain, body })
         return
       }

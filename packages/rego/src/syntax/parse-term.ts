@@ -278,6 +278,8 @@ export abstract class TermParser extends Cursor {
   #array(): Term {
     const start = this.next().at
     if (this.accept(']')) return { type: 'array', items: [], at: this.spanFrom(start) }
+    // A leading comma is allowed, as in OPA.
+    if (this.accept(',')) return { type: 'array', items: this.list(']'), at: this.spanFrom(start) }
     const value = this.primary()
     const bar = this.token.at.start
     const body = this.#comprehension(']')

@@ -83,8 +83,7 @@ class ModuleParser extends BodyParser {
 
   #package(): string[] {
     this.next()
-    if (this.token.newline || (this.token.kind !== 'ident' && this.token.kind !== 'keyword'))
-      this.unexpected('expected a package name')
+    if (this.token.kind !== 'ident' && this.token.kind !== 'keyword') this.unexpected('expected a package name')
     return this.#path('package')
   }
 
@@ -257,7 +256,8 @@ class ModuleParser extends BodyParser {
     const ref: Term[] = [this.variable()]
     while (this.is('.') || this.is('[')) {
       if (this.accept('.')) {
-        if (this.token.kind !== 'ident' && this.token.kind !== 'keyword') this.unexpected('expected ident')
+        if ((this.token.kind !== 'ident' && this.token.kind !== 'keyword') || this.token.spaced)
+          this.unexpected('expected ident')
         const { text, at } = this.next()
         ref.push({ type: 'scalar', value: text, at })
       } else {

@@ -50,7 +50,6 @@ class ModuleParser extends BodyParser {
       try {
         if (this.is('import') && !this.isRefAhead()) imports.push(this.#import(rules.length > 0))
         else rules.push(this.#rule())
-        if (!this.atEnd() && !this.token.newline && !this.accept(';')) this.unexpected('expected a new line')
       } catch (error) {
         if (!(error instanceof ParseFailure)) throw error
         errors.push(parseError(error))

@@ -81,4 +81,12 @@ export const RUNAWAY: Readonly<Record<string, string>> = {
   'a schema of itself': allow(
     'json.match_schema({"a": 1}, {"$ref": "#"}) == [true, []]\njson.match_schema({"a": {}}, {"$defs": {"d": {"anyOf": [{"$ref": "#/$defs/d"}, {"$ref": "#/$defs/d"}]}}, "$ref": "#/$defs/d"}) == [true, []]',
   ),
+  'a comprehension of every pair': allow(
+    'n := numbers.range(1, 20000)\ncount({[a, b] | some a in n; some b in n}) < 0',
+  ),
+  'a number squared': doubling(60, '7', (x) => `${x} * ${x}`),
+  'a YAML that laughs': allow(
+    `y := yaml.unmarshal("a: &a [x,x,x,x,x,x,x,x,x,x]\\n${Array.from('bcdefghijk', (c, i) => `${c}: &${c} [${Array(10).fill(`*${'abcdefghijk'[i]}`).join(',')}]`).join('\\n')}")\ncount(json.marshal(y)) > 0`,
+  ),
+  'sums in a loop': allow('n := numbers.range(1, 90000)\nsome a in n\nsum(n) == a * -1'),
 }

@@ -14,6 +14,8 @@ test('every test that the threat model names exists, under that name, and every 
   for (const [, path = '', names = ''] of proofs) {
     const source = await readFile(new URL(path, root), 'utf8').catch(() => '')
     if (source === '') missing.push(path)
+    const named = [...names.matchAll(/“([^”]+)”/g)]
+    if (named.length === 0) missing.push(`${path}: a name`)
     for (const [, name = ''] of names.matchAll(/“([^”]+)”/g))
       if (!source.includes(name)) missing.push(`${path}: ${name}`)
   }

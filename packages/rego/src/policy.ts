@@ -86,12 +86,12 @@ export class Policy {
    * @throws RegoError `eval_conflict_error`, `eval_limit_error`, and with strict errors `eval_builtin_error`, `eval_type_error`
    */
   evaluate(reference: string, input?: unknown, options?: EvaluateOptions): Json | undefined {
+    const run = this.#run(options, undefined)
     try {
       const term = this.#terms.get(reference) ?? this.#term(reference)
-      const run = this.#run(options, undefined)
       return this.#result(term(this.#context(run, input)), run)
     } catch (error) {
-      throw regoError(error)
+      throw this.#preferred(regoError(error), run)
     }
   }
 
@@ -110,12 +110,16 @@ export class Policy {
       }
       const run = this.#run(options, undefined)
       const found: Bindings[] = []
-      code(this.#context(run, input), (solution) => {
-        const entries = [...solution].map(([name, value]) => [name, resultJson(value, this.#maxResultSize)] as const)
-        found.push(Object.fromEntries(entries))
-        if (found.length > this.#maxResultSize) run.overflow(this.#maxResultSize)
-        return false
-      })
+      try {
+        code(this.#context(run, input), (solution) => {
+          const entries = [...solution].map(([name, value]) => [name, resultJson(value, this.#maxResultSize)] as const)
+          found.push(Object.fromEntries(entries))
+          if (found.length > this.#maxResultSize) run.overflow(this.#maxResultSize)
+          return false
+        })
+      } catch (error) {
+        throw this.#preferred(regoError(error), run)
+      }
       this.#raise(run)
       return found
     })
@@ -169,6 +173,12 @@ export class Policy {
   #result(value: Value | undefined, run: Run): Json | undefined {
     this.#raise(run)
     return value === undefined ? undefined : resultJson(value, this.#maxResultSize)
+  }
+
+  /** When errors are strict, a conflict that follows the error of a built-in is not what is reported, as in OPA. */
+  #preferred(error: RegoError, { builtinError }: Run): RegoError {
+    const isConflict = error.code === 'eval_conflict_error'
+    return isConflict && this.#options.strictBuiltinErrors && builtinError ? new RegoError([builtinError]) : error
   }
 
   #raise({ builtinError }: Run): void {

@@ -12,6 +12,14 @@ it('a head cannot close over a variable that nothing binds', () => {
   expect(() => compile([{ path: 'gen.rego', source }])).toThrow(/rego_unsafe_var_error: var x is unsafe/)
 })
 
+it('when errors are strict, that of a built-in is reported before a conflict that follows', () => {
+  const source = 'package p\na := 1 if 1 / input.zero\na := 2\na := 3'
+  const policy = compile([{ path: 'p.rego', source }], { strictBuiltinErrors: true })
+  expect(() => policy.evaluate('data.p.a', { zero: 0 })).toThrow(/eval_builtin_error: div: divide by zero/)
+  expect(() => policy.query('data.p.a = x', { zero: 0 })).toThrow(/eval_builtin_error/)
+  expect(() => policy.evaluate('data.p.a', { zero: 1 })).toThrow(/eval_conflict_error/)
+})
+
 it('an evaluation may start another from a print', () => {
   const policy = compile([
     { path: 'p.rego', source: 'package p\na contains x if {\n\tsome x in [1, 2, 3]\n\tprint(x)\n}' },

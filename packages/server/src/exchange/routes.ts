@@ -8,12 +8,14 @@ import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
 import { TokenForm, tokenAnswers } from './schemas.js'
+import { limitUnderWay } from './under-way.js'
 
 /** The token endpoint, of the service and of each zone. */
 export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
   return async (app) => {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
+    limitUnderWay(app)
     const answer = (request: FastifyRequest, reply: FastifyReply) => answerTokenRequest(exchange, request, reply)
     for (const [prefix, of] of [
       ['', 'the zone in the form'],

@@ -17,6 +17,11 @@ describe('the arguments', () => {
     expect(readOptions(['--quick']).plan.pairs).toBe(3)
   })
 
+  it('look at memory for ten minutes only when asked to', () => {
+    expect(readOptions([]).plan.memorySeconds).toBe(60)
+    expect(readOptions(['--quick', '--soak']).plan.memorySeconds).toBe(600)
+  })
+
   it('ask for the grown store beside what else is asked for', () => {
     expect([...readOptions(['exchange', '--growth']).parts]).toEqual(['exchange', 'growth'])
   })

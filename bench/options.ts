@@ -53,6 +53,7 @@ export const USAGE = `npm run bench -- [part …] [options]
                (all of them by default, but for growth and profile; --quick leaves out rego too)
   --quick      three short pairs; ends within two minutes
   --smoke      one very short pair, and fails only where something does not work
+  --soak       look at memory for ten minutes instead of one
   --growth     also measure on a store of a million sessions and five million events
   --json       only {"rows": […]} on standard output (npm itself prints lines of its own: npm run --silent bench -- --json)
   --plot PATH  where the plot of latency against load goes (bench/results/latency.svg)
@@ -65,7 +66,7 @@ const FULL: Plan = {
   warmSeconds: 3,
   warmRequests: 20_000,
   connections: 64,
-  memorySeconds: 600,
+  memorySeconds: 60,
   waiters: 1_000,
   approvals: 250,
   starts: 7,
@@ -111,11 +112,13 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
+      soak: { type: 'boolean', default: false },
       plot: { type: 'string' },
       document: { type: 'string' },
     },
   })
-  const { quick, smoke, growth } = values
+  const { quick, smoke, growth, soak } = values
+  const plan = smoke ? SMOKE : quick ? QUICK : FULL
   const named = positionals.map(partName)
   const usual = PARTS.filter((part) => !OPT_IN.has(part) && !((quick || smoke) && part === 'rego'))
   return {
@@ -125,7 +128,7 @@ export function readOptions(args: readonly string[]): Options {
     parts: new Set([...(named.length > 0 ? named : usual), ...(growth ? ['growth' as const] : [])]),
     plot: values.plot ?? fileURLToPath(new URL('../results/latency.svg', import.meta.url)),
     document: values.document,
-    plan: smoke ? SMOKE : quick ? QUICK : FULL,
+    plan: soak ? { ...plan, memorySeconds: 600 } : plan,
   }
 }
 

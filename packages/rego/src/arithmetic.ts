@@ -2,7 +2,7 @@
  * Arithmetic as OPA does it: integers are exact at any size; everything else goes through a binary float with a 64 bit mantissa
  * (so `0.1 + 0.2` is `0.3`), whose shortest decimal is the result.
  */
-import { Decimal, fromBigInt, normalize, parts, type RegoNumber, toBigInt } from './number.js'
+import { Decimal, fromBigInt, normalize, parts, powerOfTen, type RegoNumber, toBigInt } from './number.js'
 
 /** `mantissa × 2 ** exponent`, the mantissa at most 64 bits. */
 interface Float {
@@ -126,8 +126,8 @@ function isWhole({ mantissa, exponent }: Float): boolean {
 
 function toFloat(value: RegoNumber): Float {
   const [coefficient, exponent] = parts(value)
-  if (exponent >= 0) return round(coefficient * 10n ** BigInt(exponent), 0)
-  const divisor = 10n ** BigInt(-exponent)
+  if (exponent >= 0) return round(coefficient * powerOfTen(exponent), 0)
+  const divisor = powerOfTen(-exponent)
   const shift = PRECISION + 2 + Math.max(0, bits(divisor) - bits(coefficient))
   const dividend = coefficient << BigInt(shift)
   const quotient = dividend / divisor

@@ -67,7 +67,7 @@ export function normalize(coefficient: bigint, exponent: number): RegoNumber {
     }
   }
   if (e >= 0) {
-    if (e <= MAX_INTEGER_DIGITS) return fromBigInt(c * 10n ** BigInt(e))
+    if (e <= MAX_INTEGER_DIGITS) return fromBigInt(c * powerOfTen(e))
     while (c % 10n === 0n) {
       c /= 10n
       e += 1
@@ -99,12 +99,20 @@ export function parts(value: RegoNumber): [coefficient: bigint, exponent: number
   return [BigInt(`${match[1]}${match[2]}${fraction}`), Number(match[4] ?? '0') - fraction.length]
 }
 
+/** 10 to a power that is not negative, of as many digits as numbers may have here. @throws RangeError */
+export function powerOfTen(exponent: number): bigint {
+  if (exponent > MOST_DIGITS) throw new RangeError('the number has too many digits')
+  return 10n ** BigInt(exponent)
+}
+
+const MOST_DIGITS = 20_000
+
 /** The integer that a number is, as bigint; undefined when it has a fraction. */
 export function toBigInt(value: RegoNumber): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
   const [c, e] = parts(value)
-  return e < 0 ? undefined : c * 10n ** BigInt(e)
+  return e < 0 ? undefined : c * powerOfTen(e)
 }
 
 /** True for numbers without a fraction, whatever their size. */
@@ -137,8 +145,8 @@ export function compareNumbers(a: RegoNumber, b: RegoNumber): number {
   const am = digits(ac) + ae
   const bm = digits(bc) + be
   if (am !== bm) return am < bm ? -as : as
-  const x = ae > be ? ac * 10n ** BigInt(ae - be) : ac
-  const y = be > ae ? bc * 10n ** BigInt(be - ae) : bc
+  const x = ae > be ? ac * powerOfTen(ae - be) : ac
+  const y = be > ae ? bc * powerOfTen(be - ae) : bc
   return x < y ? -1 : x > y ? 1 : 0
 }
 

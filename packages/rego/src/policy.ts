@@ -6,6 +6,7 @@ import { Context, Run } from './eval/context.js'
 import { resultJson } from './eval/result.js'
 import { RuleTracer, type Tracer } from './eval/tracer.js'
 import { type Explanation, ruleReports } from './explain.js'
+import { startMeter } from './meter.js'
 import type { Json, Value } from './value.js'
 
 export interface CompileOptions {
@@ -163,6 +164,7 @@ export class Policy {
   }
 
   #run(options: EvaluateOptions | undefined, tracer: Tracer | undefined): Run {
+    startMeter()
     return new Run(this.#options.maxSteps ?? MAX_STEPS, options, tracer)
   }
 
@@ -193,6 +195,7 @@ function keep<V>(cache: Map<string, V>, key: string, value: V): void {
 
 /** Nothing but `RegoError` leaves this package. */
 function guarded<R>(work: () => R): R {
+  startMeter()
   try {
     return work()
   } catch (error) {

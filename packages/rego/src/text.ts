@@ -1,4 +1,5 @@
 /** Values as Rego text, as OPA prints them in `sprintf("%v")`, `print` and template strings. */
+import { visit } from './meter.js'
 import { formatNumber } from './number.js'
 import { isArray, isNumber, isSet, type ObjectValue, objectEntries, type Value } from './value.js'
 
@@ -7,6 +8,7 @@ export function regoText(value: Value): string {
   if (isNumber(value)) return formatNumber(value)
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return quoted(value)
+  visit()
   if (isArray(value)) return `[${value.map(regoText).join(', ')}]`
   if (isSet(value)) return value.size === 0 ? 'set()' : `{${value.sorted().map(regoText).join(', ')}}`
   const members = [...objectEntries(value as ObjectValue)].map(

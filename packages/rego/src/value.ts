@@ -14,6 +14,7 @@
  * which look at own properties alone, so a key such as `__proto__` or `constructor` is a key like any other.
  * Never build a plain object from Rego keys: build a `RegoObject`.
  */
+import { visit } from './meter.js'
 import { compareNumbers, Decimal, formatNumber, isNumber, numberKey, type RegoNumber, toDouble } from './number.js'
 
 export type Value = null | boolean | string | RegoNumber | readonly Value[] | PlainObject | RegoObject | RegoSet
@@ -198,6 +199,7 @@ export function compare(a: Value, b: Value): number {
   const type = typeName(a)
   const rank = RANK[type] - RANK[typeName(b)]
   if (rank !== 0) return rank
+  visit()
   switch (type) {
     case 'null':
       return 0
@@ -258,6 +260,7 @@ export function equal(a: Value, b: Value): boolean {
   if (a === b) return true
   if (typeof a === 'string' || typeof b === 'string' || typeof a === 'boolean' || a === null || b === null) return false
   if (typeof a === 'number' && typeof b === 'number') return false
+  visit()
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false
     for (let i = 0; i < a.length; i++) if (!equal(a[i], b[i])) return false
@@ -309,6 +312,7 @@ function canonical(value: Value): string {
     return typeof key === 'string' ? `#${key.slice(2)}` : String(key === 0 ? 0 : key)
   }
   if (value === null || typeof value === 'boolean') return String(value)
+  visit()
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   if (value instanceof RegoSet) {
     value.text ??= `<${value.sorted().map(canonical).join()}>`
@@ -450,6 +454,7 @@ function withEmptySet(sorted: readonly Value[], empty: Value): readonly Value[] 
 export function toJsonText(value: Value): string {
   if (isNumber(value)) return formatNumber(value)
   if (value === null || typeof value !== 'object') return typeof value === 'string' ? jsonString(value) : String(value)
+  visit()
   if (Array.isArray(value)) return `[${value.map(toJsonText).join()}]`
   if (value instanceof RegoSet) return `[${value.sorted().map(toJsonText).join()}]`
   const members: (readonly [string, string])[] = []

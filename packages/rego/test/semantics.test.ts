@@ -1,6 +1,6 @@
 /** Where engines easily differ from OPA. The same policies are compared with OPA itself in `differential.test.ts`. */
 import { expect, it } from 'vitest'
-import { compile } from '../src/index.js'
+import { compile, RegoError } from '../src/index.js'
 import { kept } from './kept-differences.js'
 
 it.each(kept)('$why', ({ source, input, value }) => {
@@ -39,4 +39,27 @@ it('a call of a deprecated built-in is refused, as OPA refuses it', () => {
 it('bytes that are no UTF-8 leave the engine as replacement characters', () => {
   const source = 'package a\np := {base64.decode("/w=="): base64.decode("YWL/")}'
   expect(compile([{ path: 'a.rego', source }]).evaluate('data.a.p')).toEqual({ '\ufffd': 'ab\ufffd' })
+})
+
+it.each([
+  ['arrays of arrays', (x: string) => `[${x}, ${x}]`],
+  ['objects of objects', (x: string) => `{"l": ${x}, "r": ${x}}`],
+  ['sets of arrays', (x: string) => `{${x}, [${x}]}`],
+])('a value that shares its parts sixty times over is never read through: %s', (_, pair) => {
+  const lines = Array.from({ length: 60 }, (_, n) => `\tx${n + 1} := ${pair(`x${n}`)}`)
+  for (const use of ['x60 == 1', 'y := {x60}', 'y := json.marshal(x60)', 'y := sprintf("%v", [x60])', 'x60 < x59']) {
+    const source = ['package a', 'p if {', '\tx0 := [1]', ...lines, `\t${use}`, '}'].join('\n')
+    const started = performance.now()
+    try {
+      compile([{ path: 'a.rego', source }]).evaluate('data.a.p', {})
+    } catch (error) {
+      expect(error).toBeInstanceOf(RegoError)
+    }
+    expect(performance.now() - started).toBeLessThan(10_000)
+  }
+})
+
+it('a number with a monstrous exponent is no work', () => {
+  const source = 'package a\np := json.unmarshal("1e999999999") + 1'
+  expect(() => compile([{ path: 'a.rego', source }]).evaluate('data.a.p')).toThrow(/too large/)
 })

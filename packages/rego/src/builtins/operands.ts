@@ -1,6 +1,6 @@
 /** Reading operands as OPA does, with its messages. */
 import { arrayOperand, type BuiltinContext, BuiltinError, numberOperand, OperandError } from '../builtins-api.js'
-import { normalize, parts, type RegoNumber, toSafeInteger } from '../number.js'
+import { normalize, parts, powerOfTen, type RegoNumber, toSafeInteger } from '../number.js'
 import { isArray, isObject, isSet, objectEntries, type RegoSet, typeName, type Value } from '../value.js'
 
 /** The value of an operand that the evaluator promises to pass. */
@@ -45,13 +45,13 @@ export function integerOf(value: RegoNumber): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
   const [coefficient, exponent] = boundedParts(value)
-  return exponent < 0 ? undefined : coefficient * 10n ** BigInt(exponent)
+  return exponent < 0 ? undefined : coefficient * powerOfTen(exponent)
 }
 
 /** The integer part of a number, towards zero. */
 export function truncated(value: RegoNumber): bigint {
   const [coefficient, exponent] = boundedParts(value)
-  return exponent >= 0 ? coefficient * 10n ** BigInt(exponent) : coefficient / 10n ** BigInt(-exponent)
+  return exponent >= 0 ? coefficient * powerOfTen(exponent) : coefficient / powerOfTen(-exponent)
 }
 
 /** OPA refuses numbers whose binary exponent is beyond 1e5; in decimal digits that is this many. */

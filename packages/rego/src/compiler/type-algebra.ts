@@ -1,4 +1,5 @@
 /** What the type checker knows about types: whether two may be the same, what is inside one, and their text. */
+import { visit } from '../meter.js'
 import { T, type Type } from '../types.js'
 import { equal, isArray, isNumber, isObject, isSet, objectEntries, type Value } from '../value.js'
 
@@ -35,7 +36,8 @@ export function typeOfValue(value: Value): Type {
 
 /** Whether some value has both types. */
 export function overlaps(a: Type, b: Type): boolean {
-  if (a.kind === 'any' || b.kind === 'any') return true
+  if (a === b || a.kind === 'any' || b.kind === 'any') return true
+  visit()
   if (a.kind === 'union') return a.of.some((one) => overlaps(one, b))
   if (b.kind === 'union') return b.of.some((one) => overlaps(a, one))
   if (a.kind === 'array' && b.kind === 'array') return arraysOverlap(a, b)
@@ -124,6 +126,7 @@ export function inside(type: Type): { key: Type; value: Type } | undefined {
 
 /** A type as OPA writes it: `array[string]`, `object<a: number>[string: any]`, `any<null, number>`. */
 export function typeText(type: Type): string {
+  visit()
   switch (type.kind) {
     case 'array': {
       const items = type.items.length > 0 ? `<${type.items.map(typeText).join(', ')}>` : ''

@@ -1,6 +1,6 @@
 /** Validating a document, with the errors that the library of OPA reports and in its order. */
 import { BuiltinError } from '../../builtins-api.js'
-import { compareNumbers, formatNumber, isInteger, isNumber, parts, type RegoNumber } from '../../number.js'
+import { compareNumbers, formatNumber, isInteger, isNumber, parts, powerOfTen, type RegoNumber } from '../../number.js'
 import {
   isArray,
   isObject,
@@ -296,5 +296,5 @@ function isMultiple(value: RegoNumber, divisor: RegoNumber): boolean {
   const [b, be] = parts(divisor)
   if (Math.abs(ae - be) > 10_000) throw new BuiltinError('number too big')
   const exponent = Math.min(ae, be)
-  return (a * 10n ** BigInt(ae - exponent)) % (b * 10n ** BigInt(be - exponent)) === 0n
+  return (a * powerOfTen(ae - exponent)) % (b * powerOfTen(be - exponent)) === 0n
 }

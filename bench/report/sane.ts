@@ -1,9 +1,9 @@
 import { BrokenRun } from '../load/tally.js'
 import type { Row } from './row.js'
 
-/** What no noise explains: a service a hundred times from what it is measured against. */
-const LEAST_RATIO = 0.01
-const MOST_RATIO = 100
+/** What no noise explains: a service hundreds of times slower or faster than what it is measured against. */
+const LEAST_RATIO = 0.002
+const MOST_RATIO = 500
 
 /**
  * Looks at the rows of a run so short that its figures mean nothing.

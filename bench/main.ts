@@ -41,10 +41,11 @@ let interrupted = false
 async function run(options: Options): Promise<void> {
   const { plan, parts, plot } = options
   const progress = progressOn(process.stderr)
+  const startedAt = performance.now()
   progress('starting the database')
   starting = startRig()
   const rig = await starting
-  const bench: Bench = { rig, plan, progress, plot }
+  const bench: Bench = { rig, plan, progress, plot, startedAt }
   const rows: Row[] = []
   for (const [part, measure] of ROWS) if (parts.has(part)) rows.push(...(await measure(bench)))
   const texts: string[] = []

@@ -31,6 +31,8 @@ export interface Plan {
   readonly starts: number
   /** Of each rate of the plot, and of the overload. */
   readonly rateSeconds: number
+  /** After so many seconds the rest is measured in single pairs. */
+  readonly hurryAfterSeconds: number
   /** The share of the real size that the grown store has. */
   readonly growth: number
 }
@@ -71,19 +73,21 @@ const FULL: Plan = {
   approvals: 250,
   starts: 7,
   rateSeconds: 4,
+  hurryAfterSeconds: Number.POSITIVE_INFINITY,
   growth: 1,
 }
 
 const QUICK: Plan = {
   ...FULL,
   pairs: 3,
-  seconds: 0.7,
-  warmSeconds: 0.8,
-  warmRequests: 4_000,
-  memorySeconds: 6,
+  seconds: 0.6,
+  warmSeconds: 0.6,
+  warmRequests: 3_000,
+  memorySeconds: 5,
   approvals: 100,
-  starts: 3,
-  rateSeconds: 0.8,
+  starts: 2,
+  rateSeconds: 0.6,
+  hurryAfterSeconds: 50,
   growth: 0.02,
 }
 

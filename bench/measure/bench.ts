@@ -7,6 +7,8 @@ export interface Bench {
   readonly rig: Rig
   readonly plan: Plan
   readonly progress: Progress
+  /** By `performance.now()`. */
+  readonly startedAt: number
   /** Where the plot goes. */
   readonly plot: string
 }

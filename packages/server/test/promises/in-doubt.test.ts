@@ -86,8 +86,8 @@ async function committing(): Promise<{ answers: Promise<Answer[]>; release(): Pr
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('SELECT FROM zone_heads WHERE zone_id = $1 FOR NO KEY UPDATE', [world.zoneId])
+  // The retry reads its challenge first, so the others come once its commit is on its way.
   const sent = [world.exchange(retry, { url: node.url })]
-  for (let more = 0; more < 12; more++) sent.push(world.exchange(form, { url: node.url }))
   await until(async () => {
     const { rowCount } = await holder.query(
       `SELECT FROM pg_stat_activity
@@ -95,6 +95,7 @@ async function committing(): Promise<{ answers: Promise<Answer[]>; release(): Pr
     )
     return rowCount === 1
   })
+  for (let more = 0; more < 12; more++) sent.push(world.exchange(form, { url: node.url }))
   return {
     answers: Promise.all(sent),
     async release() {

@@ -87,7 +87,7 @@ const QUICK: Plan = {
   approvals: 100,
   starts: 2,
   rateSeconds: 0.6,
-  hurryAfterSeconds: 50,
+  hurryAfterSeconds: 40,
   growth: 0.02,
 }
 

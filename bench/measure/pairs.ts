@@ -83,7 +83,7 @@ export async function warmUp(
     const figures = await turn(contender, warmSeconds)
     seconds += warmSeconds
     requests += figures.rps * warmSeconds
-    if (requests < warmRequests && seconds < MOST_WARM_SECONDS && !isLate(bench)) continue
+    if (requests < warmRequests && seconds < MOST_WARM_SECONDS) continue
     // Autovacuum looks once a minute; what comes after it is measured, not what comes before.
     await (contender.rig ?? bench.rig).database.query('ANALYZE')
     return figures

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { TOKEN_TYPES } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
+import { hashSecret } from '../challenge/secrets.js'
 import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
 import type { CommitItem, NewChallenge } from '../commit/item.js'
 import type { MandateClaims } from '../mandate/claims.js'
@@ -122,7 +123,7 @@ function planIssue(
             sessionId: parties.session.id,
             principalId,
             bindingHash: binding.hash,
-            secretHash: hash('sha256', request.challenge.response, 'buffer'),
+            secretHash: hashSecret(request.challenge.response),
           },
           ...(presented.hadFailures ? { throttle: { applicationId: application.id, principalId, failed: false } } : {}),
         }),

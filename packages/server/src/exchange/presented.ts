@@ -29,7 +29,7 @@ export type Presented =
  * Looks at the challenge a request presents. Only a wrong secret and a wrong binding are failures that count; everything
  * that can be wrong looks the same from outside.
  *
- * @throws Refusal, with {@link failedProof} telling whether it counts
+ * @throws Refusal, a {@link FailedProof} when it counts towards the cooldown
  */
 export async function lookAtChallenge(
   deps: ExchangeDeps,

@@ -1,5 +1,5 @@
 export { AALS, type Aal, compareAal, isAal, maxAal, meetsAal } from './aal.js'
-export { canonicalJson, type Json } from './canonical-json.js'
+export { canonicalJson, canonicalObject, type Json } from './canonical-json.js'
 export {
   CHALLENGE_TYPES,
   type ChallengeInstants,

@@ -1,4 +1,5 @@
 import { subjectKey } from '../store/tables.js'
+import { byteaArray, int4Array, int8Array, textArray, uuidArray } from './binary-array.js'
 import {
   COOLDOWN_SECONDS,
   type CommitItem,
@@ -10,36 +11,39 @@ import {
 
 type Row = { readonly [column: string]: unknown }
 
-/** The batch as `commit_batch` takes it: flat lists, each row naming its item by `n`; a list that is empty is absent. */
-export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean): string {
-  const lists: { [list: string]: Row[] } = {
-    items: [],
-    anchors: [],
-    opens: [],
-    raises: [],
-    once: [],
-    recoveries: [],
-    recovered: [],
-    consumes: [],
-    creates: [],
-    joins: [],
-    secrets: [],
-    throttles: [],
-  }
-  const zones = new Set<string>()
-  items.forEach((item, n) => {
-    const zone = item.zoneId
-    zones.add(zone)
-    const add = (list: string, row: Row): void => void lists[list]?.push({ n, zone, ...row })
+/**
+ * The arguments of `commit_batch`: what every item has as arrays, one element an item; their anchors, each with the
+ * number of its item, the first being 1; and what few items have as {@link encodeRest}.
+ */
+export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean): (Buffer | boolean | string | null)[] {
+  const anchors = items.flatMap((item, n) => item.anchors.map((anchor) => ({ n: n + 1, zone: item.zoneId, ...anchor })))
+  return [
+    resubmitted,
+    uuidArray(items.map(({ zoneId }) => zoneId)),
+    int8Array(items.map(({ revision }) => revision)),
+    uuidArray(items.map(({ event }) => event.id)),
+    byteaArray(items.map(({ event }) => event.leafHash)),
+    textArray(items.map(({ event }) => event.canonical)),
+    textArray(items.map(({ event }) => event.openings)),
+    int4Array(anchors.map(({ n }) => n)),
+    uuidArray(anchors.map(({ zone }) => zone)),
+    uuidArray(anchors.map(({ sessionId }) => sessionId)),
+    int8Array(anchors.map(({ version }) => version)),
+    encodeRest(items),
+  ]
+}
+
+/** Flat lists in JSON, each row naming its item by `n`; a list that is empty is absent, and without any there is null. */
+function encodeRest(items: readonly CommitItem[]): string | null {
+  const lists = new Map<string, Row[]>()
+  items.forEach((item, index) => {
     const { event, open, raise, once, recovery, recovered, create, join, consume, throttle } = item
-    add('items', {
-      rev: item.revision,
-      id: event.id,
-      hash: bytes(event.leafHash),
-      event: event.canonical,
-      openings: event.openings,
-    })
-    for (const anchor of item.anchors) add('anchors', { id: anchor.sessionId, v: anchor.version })
+    const add = (list: string, row: Row): void => {
+      const rows = lists.get(list)
+      const numbered = { n: index + 1, zone: item.zoneId, ...row }
+      if (rows === undefined) lists.set(list, [numbered])
+      else rows.push(numbered)
+    }
     if (open !== undefined) {
       add('opens', {
         ...assurance(open),
@@ -114,16 +118,14 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
       })
     }
   })
-  const present = Object.entries(lists).filter(([list, rows]) => rows.length > 0 || list === 'anchors')
+  if (lists.size === 0) return null
   return JSON.stringify({
-    zones: [...zones],
-    ...(resubmitted ? { resubmitted } : {}),
     most_secrets: MOST_SECRETS,
     most_live: MOST_LIVE_CHALLENGES,
     most_failures: MOST_FAILURES,
     window_seconds: FAILURE_WINDOW_SECONDS,
     cooldown_seconds: COOLDOWN_SECONDS,
-    ...Object.fromEntries(present),
+    ...Object.fromEntries(lists),
   })
 }
 

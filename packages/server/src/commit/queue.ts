@@ -145,7 +145,7 @@ export class CommitQueue {
       try {
         const verdicts = await this.#execute(batch, resubmitted)
         batch.forEach((waiting, n) => {
-          waiting.resolve(verdicts.get(n) ?? { status: 'stale' })
+          waiting.resolve(verdicts[n] ?? STALE)
         })
         return
       } catch (error) {
@@ -170,26 +170,17 @@ export class CommitQueue {
     }
   }
 
-  async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<ReadonlyMap<number, Verdict>> {
+  async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<readonly Verdict[]> {
     const client = await this.#connect()
-    const answer = await client.query<{ n: number; status: Verdict['status']; leaf_index: number | null }>({
+    const answer = await client.query<{ verdicts: string }>({
       name: 'commit',
-      text: 'SELECT n, status, leaf_index FROM commit_batch($1::jsonb)',
-      values: [
-        encodeBatch(
-          batch.map(({ item }) => item),
-          resubmitted,
-        ),
-      ],
+      text: 'SELECT commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) AS verdicts',
+      values: encodeBatch(
+        batch.map(({ item }) => item),
+        resubmitted,
+      ),
     })
-    return new Map(
-      answer.rows.map((row) => [
-        row.n,
-        row.status === 'recorded' && row.leaf_index !== null
-          ? { status: 'recorded', leafIndex: row.leaf_index }
-          : { status: row.status === 'recorded' ? 'stale' : row.status },
-      ]),
-    )
+    return (answer.rows[0]?.verdicts ?? '').split(' ').map(readVerdict)
   }
 
   async #connect(): Promise<pg.Client> {
@@ -208,6 +199,16 @@ export class CommitQueue {
     this.#client = undefined
     client?.end().catch(() => {})
   }
+}
+
+const STALE: Verdict = { status: 'stale' }
+
+// A word for each item, in order: where its event stands in the ledger, or what became of it.
+function readVerdict(word: string): Verdict {
+  if (word === 'stale' || word === 'replayed' || word === 'capped') return { status: word }
+  const leafIndex = word === '' ? Number.NaN : Number(word)
+  // Of an item that nothing is said of nothing is known to be recorded.
+  return Number.isSafeInteger(leafIndex) ? { status: 'recorded', leafIndex } : STALE
 }
 
 function late(): CommitUnavailable {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { canonicalJson, type Json, type Receipt } from '@countersign/protocol'
+import { canonicalJson, canonicalObject, type Json, type Receipt } from '@countersign/protocol'
 import { sql } from 'kysely'
 import type { Tx } from '../store/database.js'
 import { newId } from '../store/ids.js'
@@ -34,7 +34,8 @@ export interface LedgerEvent {
   readonly canonical: string
   /** SHA-256 of `0x00` and the canonical bytes (RFC 9162 section 2.1.1). */
   readonly leafHash: Buffer
-  readonly openings: { readonly [path: string]: Opening } | null
+  /** The JSON of an object of {@link Opening}s by their paths in the event; null when there are none. */
+  readonly openings: string | null
 }
 
 /**
@@ -47,21 +48,17 @@ export interface LedgerEvent {
  */
 export function createEvent(event: { zoneId: string; now: number; fields: EventFields; id?: string }): LedgerEvent {
   const id = event.id ?? newId(event.now)
-  const openings: { [path: string]: Opening } = {}
-  const committed = commitPersonal(event.fields, '', openings)
-  const canonical = canonicalJson({
-    ...(committed as { [key: string]: Json }),
-    v: 1,
-    id,
-    zone_id: event.zoneId,
-    time: new Date(event.now).toISOString(),
-  })
+  const openings: string[] = []
+  const canonical = canonicalObject<EventValue>(
+    { ...event.fields, id, time: new Date(event.now).toISOString(), v: 1, zone_id: event.zoneId },
+    (value, key) => canonicalValue(value, `/${key}`, openings),
+  )
   return {
     id,
     zoneId: event.zoneId,
     canonical,
     leafHash: leafHash(canonical),
-    openings: Object.keys(openings).length === 0 ? null : openings,
+    openings: openings.length === 0 ? null : `{${openings.join(',')}}`,
   }
 }
 
@@ -77,30 +74,37 @@ export function receiptOf(event: LedgerEvent, leafIndex: number): Receipt {
 
 /** Appends an event inside a transaction that holds the zone's lock. */
 export async function appendEvent(tx: Tx, event: LedgerEvent): Promise<Receipt> {
-  const openings = event.openings === null ? null : JSON.stringify(event.openings)
   const appended = await sql<{ leaf_index: number }>`
-    SELECT append_event(${event.zoneId}, ${event.id}, ${event.leafHash}, ${event.canonical}, ${openings}) AS leaf_index`.execute(
+    SELECT append_event(${event.zoneId}, ${event.id}, ${event.leafHash}, ${event.canonical}, ${event.openings}) AS leaf_index`.execute(
     tx,
   )
   return receiptOf(event, appended.rows[0]?.leaf_index ?? Number.NaN)
 }
 
-function commitPersonal(value: EventValue, path: string, openings: { [path: string]: Opening }): Json {
+// In one pass, since this is a tenth of what an exchange costs: the value's canonical JSON with commitments in the place of
+// what is personal, and an opening added for each of those.
+function canonicalValue(value: EventValue, path: string, openings: string[]): string {
   if (value instanceof Personal) {
     const salt = randomPooled(16).toString('base64url')
-    openings[path] = { salt, value: value.value }
-    return { committed: commitment(salt, value.value) }
+    const opened = canonicalJson(value.value)
+    openings.push(`${canonicalJson(path)}:{"salt":"${salt}","value":${opened}}`)
+    return `{"committed":"${commitmentOf(salt, opened)}"}`
   }
-  if (Array.isArray(value)) return value.map((item, index) => commitPersonal(item, `${path}/${index}`, openings))
-  if (value === null || typeof value !== 'object') return value as Json
-  const members: { [key: string]: Json } = {}
-  for (const [key, member] of Object.entries(value)) {
-    if (member !== undefined) members[key] = commitPersonal(member as EventValue, `${path}/${key}`, openings)
+  if (Array.isArray(value)) {
+    const items = value as readonly EventValue[]
+    return `[${items.map((item, index) => canonicalValue(item, `${path}/${index}`, openings)).join(',')}]`
   }
-  return members
+  if (value === null || typeof value !== 'object') return canonicalJson(value as Json)
+  return canonicalObject<EventValue>(value as { readonly [key: string]: EventValue | undefined }, (member, key) =>
+    canonicalValue(member, `${path}/${key}`, openings),
+  )
 }
 
 /** What stands in an event for a personal value: SHA-256 over the salt and the value's canonical JSON, base64url. */
 export function commitment(salt: string, value: Json): string {
-  return hash('sha256', `${salt}.${canonicalJson(value)}`, 'base64url')
+  return commitmentOf(salt, canonicalJson(value))
+}
+
+function commitmentOf(salt: string, canonical: string): string {
+  return hash('sha256', `${salt}.${canonical}`, 'base64url')
 }

@@ -14,11 +14,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 // Where EXISTS could stand in a condition with OR, there is a subquery that the planner cannot hash: it would read a table
 // as a whole for a batch that looks up a few dozen of its keys.
 const commitBatch = `
-CREATE FUNCTION commit_batch(p jsonb) RETURNS TABLE (n int, status text, leaf_index bigint)
+CREATE FUNCTION commit_batch(
+  resubmitted boolean, zones uuid[], revisions bigint[], ids uuid[], hashes bytea[], events text[], opened text[],
+  anchor_items int[], anchor_zones uuid[], anchor_ids uuid[], anchor_versions bigint[], p jsonb
+) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = countersign AS $$
 #variable_conflict use_column
 DECLARE
   t timestamptz;
+  verdicts text;
   finished int[] := '{}';
   stale int[];
   replayed int[] := '{}';
@@ -26,22 +30,21 @@ DECLARE
   dead int[];
 BEGIN
   PERFORM FROM zone_heads h
-    WHERE h.zone_id = ANY (ARRAY(SELECT jsonb_array_elements_text(p->'zones')::uuid))
-    ORDER BY h.zone_id FOR NO KEY UPDATE;
+    WHERE h.zone_id = ANY (zones) ORDER BY h.zone_id FOR NO KEY UPDATE;
   t := countersign.now();
 
-  IF p ? 'resubmitted' THEN
+  IF resubmitted THEN
     finished := ARRAY(
-      SELECT i.n FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid)
+      SELECT i.n FROM unnest(zones, ids) WITH ORDINALITY AS i(zone, id, n)
       JOIN audit_events e ON e.zone_id = i.zone AND e.id = i.id);
   END IF;
 
   stale := ARRAY(
-    SELECT i.n FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, rev bigint)
+    SELECT i.n FROM unnest(zones, revisions) WITH ORDINALITY AS i(zone, rev, n)
     LEFT JOIN zone_heads h ON h.zone_id = i.zone
     WHERE h.revision IS DISTINCT FROM i.rev
     UNION ALL
-    SELECT a.n FROM jsonb_to_recordset(p->'anchors') AS a(n int, zone uuid, id uuid, v bigint)
+    SELECT a.n FROM unnest(anchor_items, anchor_zones, anchor_ids, anchor_versions) AS a(n, zone, id, v)
     LEFT JOIN sessions s ON s.zone_id = a.zone AND s.id = a.id
     WHERE s.version IS DISTINCT FROM a.v OR s.status <> 'active' OR s.expires_at <= t);
 
@@ -235,30 +238,29 @@ BEGIN
         AND x.n <> ALL (dead) AND cardinality(k.failures) >= (p->>'most_failures')::int;
   END IF;
 
-  IF finished <> '{}' THEN
-    RETURN QUERY SELECT i.n, 'recorded', e.leaf_index
-      FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid)
-      JOIN audit_events e ON e.zone_id = i.zone AND e.id = i.id WHERE i.n = ANY (finished);
+  WITH numbered AS (
+    SELECT i.*, h.tree_size + row_number() OVER (PARTITION BY i.zone ORDER BY i.n) - 1 AS leaf
+    FROM unnest(zones, ids, hashes, events, opened) WITH ORDINALITY AS i(zone, id, hash, event, openings, n)
+    JOIN zone_heads h ON h.zone_id = i.zone
+    WHERE i.n <> ALL (dead)),
+  inserted AS (
+    INSERT INTO audit_events (zone_id, leaf_index, id, leaf_hash, event, openings)
+    SELECT w.zone, w.leaf, w.id, w.hash, w.event, w.openings::jsonb FROM numbered w),
+  advanced AS (
+    UPDATE zone_heads h SET tree_size = h.tree_size + c.leaves
+    FROM (SELECT w.zone, count(*) AS leaves FROM numbered w GROUP BY w.zone) c WHERE h.zone_id = c.zone)
+  SELECT string_agg(w.leaf::text, ' ' ORDER BY w.n) INTO verdicts FROM numbered w;
+  IF dead = '{}' THEN
+    RETURN verdicts;
   END IF;
-  RETURN QUERY SELECT DISTINCT ON (x.n) x.n, x.status, NULL::bigint FROM (
-      SELECT unnest(replayed) AS n, 'replayed' AS status
-      UNION ALL SELECT unnest(stale), 'stale'
-      UNION ALL SELECT unnest(capped), 'capped') x
-    WHERE x.n <> ALL (finished)
-    ORDER BY x.n, x.status DESC;
 
-  RETURN QUERY
-    WITH numbered AS (
-      SELECT i.*, h.tree_size + row_number() OVER (PARTITION BY i.zone ORDER BY i.n) - 1 AS leaf
-      FROM jsonb_to_recordset(p->'items') AS i(n int, zone uuid, id uuid, hash bytea, event text, openings jsonb)
-      JOIN zone_heads h ON h.zone_id = i.zone
-      WHERE i.n <> ALL (dead)),
-    inserted AS (
-      INSERT INTO audit_events (zone_id, leaf_index, id, leaf_hash, event, openings)
-      SELECT w.zone, w.leaf, w.id, w.hash, w.event, w.openings FROM numbered w),
-    advanced AS (
-      UPDATE zone_heads h SET tree_size = h.tree_size + c.leaves
-      FROM (SELECT w.zone, count(*) AS leaves FROM numbered w GROUP BY w.zone) c WHERE h.zone_id = c.zone)
-    SELECT w.n, 'recorded', w.leaf FROM numbered w;
+  RETURN (
+    SELECT string_agg(CASE
+        WHEN i.n = ANY (finished) OR i.n <> ALL (dead)
+          THEN (SELECT e.leaf_index::text FROM audit_events e WHERE e.zone_id = i.zone AND e.id = i.id)
+        WHEN i.n = ANY (stale) THEN 'stale'
+        WHEN i.n = ANY (replayed) THEN 'replayed'
+        ELSE 'capped' END, ' ' ORDER BY i.n)
+    FROM unnest(zones, ids) WITH ORDINALITY AS i(zone, id, n));
 END $$;
 `

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 const SECRET_BYTES = 32
 
@@ -18,7 +18,7 @@ export function newSecret(random: (size: number) => Buffer = randomBytes): Chall
 
 /** What is stored of a secret. */
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret, 'utf8').digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 /** Whether a presented secret is one of those handed out. Every hash is looked at, in constant time. */

@@ -41,6 +41,7 @@ export function mandateClaims(
   const isSession = targets.length === 0
   const iat = Math.floor(now / 1000)
   const [presented] = used
+  const { acr, amr, authTime } = assuranceOf(attempt, session, used, lastUsedAt)
   return {
     iss: issuer,
     sub: subject.id,
@@ -50,17 +51,19 @@ export function mandateClaims(
     jti: ids.jti,
     client_id: parties.application.id,
     zone_id: snapshot.zoneId,
-    scope: [...new Set(targets.flatMap(({ scopes }) => scopes))].sort().join(' '),
+    scope: scopeOf(targets),
     sid: session.id,
     root_sid: session.id,
     use: isSession ? 'session' : 'resource',
     sub_type: subject.kind,
     txn: ids.txn,
-    ...(isSession ? {} : { target: identifiers }),
-    ...(parties.act === undefined ? {} : { act: parties.act }),
-    ...assuranceClaims(attempt, session, used, lastUsedAt),
-    ...(request.agentSessionId === undefined ? {} : { agent_session_id: request.agentSessionId }),
-    ...(request.delegationEdgeId === undefined ? {} : { delegation_edge_id: request.delegationEdgeId }),
+    target: isSession ? undefined : identifiers,
+    act: parties.act,
+    acr,
+    amr,
+    auth_time: authTime === null ? undefined : Math.floor(authTime / 1000),
+    agent_session_id: request.agentSessionId,
+    delegation_edge_id: request.delegationEdgeId,
     ctx:
       presented === undefined
         ? { challenge_resolved: false }
@@ -75,31 +78,31 @@ export function mandateClaims(
   }
 }
 
+function scopeOf(targets: readonly Target[]): string {
+  const [only] = targets
+  if (only !== undefined && targets.length === 1) return only.scopes.join(' ')
+  return [...new Set(targets.flatMap(({ scopes }) => scopes))].sort().join(' ')
+}
+
 function expiry(attempt: Attempt, parties: Parties, support: Support, iat: number): number {
   const most = support.targets.length === 0 ? SESSION_MANDATE_SECONDS : RESOURCE_MANDATE_SECONDS
-  const ends = [
-    parties.session.expiresAt,
-    // A raised session stands on its own from here on; anything else rests on the proof that was given for it.
-    support.targets.length === 0 ? undefined : support.challengeExpiresAt,
-    ...support.targets.map(({ grant }) => grant.expiresAt),
-  ]
-  const exp = Math.min(
-    iat + Math.min(attempt.request.ttlSeconds ?? most, most),
-    ...ends.map((end) => (end === undefined || end === null ? Number.POSITIVE_INFINITY : Math.floor(end / 1000))),
-  )
+  let exp = iat + Math.min(attempt.request.ttlSeconds ?? most, most)
+  const endsBy = (end: number | null | undefined): void => {
+    if (end !== undefined && end !== null) exp = Math.min(exp, Math.floor(end / 1000))
+  }
+  endsBy(parties.session.expiresAt)
+  for (const { grant } of support.targets) endsBy(grant.expiresAt)
+  // A raised session stands on its own from here on; anything else rests on the proof that was given for it.
+  if (support.targets.length > 0) endsBy(support.challengeExpiresAt)
   if (exp <= iat)
     throw new Refusal('invalid_grant', 'authority_expired', 'what the mandate would rest on is about to end')
   return exp
 }
 
 // An mfa proof of this request speaks for this request alone; otherwise the session speaks.
-function assuranceClaims(attempt: Attempt, session: Session, used: readonly ResolvedChallenge[], lastUsedAt: number) {
+function assuranceOf(attempt: Attempt, session: Session, used: readonly ResolvedChallenge[], lastUsedAt: number) {
   const proof = used.find(({ type, aal }) => type === 'mfa' && aal !== null)
-  if (proof?.aal) return { acr: proof.aal, amr: proof.amr, ...authTimeClaim(proof.authTime) }
+  if (proof?.aal) return { acr: proof.aal, amr: proof.amr, authTime: proof.authTime }
   const { aal } = sessionStanding(session, attempt.snapshot.settings, attempt.now, lastUsedAt)
-  return { acr: aal, amr: session.amr, ...authTimeClaim(session.authTime) }
-}
-
-function authTimeClaim(authTime: number | null): { readonly auth_time?: number } {
-  return authTime === null ? {} : { auth_time: Math.floor(authTime / 1000) }
+  return { acr: aal, amr: session.amr, authTime: session.authTime }
 }

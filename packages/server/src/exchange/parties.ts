@@ -64,19 +64,19 @@ export async function resolveParties(request: TokenRequest, context: PartiesCont
     throw new Refusal('invalid_request', 'actor_is_subject', 'the actor must be another principal than the subject')
   }
   const act = actor === undefined ? subject.act : actClaim(actor, subject.act)
-  const chain = await liveActors(act, context, actor)
+  const chain = act === undefined ? [] : await liveActors(act, context, actor)
+  const actors = chain.map(({ claim, session }) => ({
+    identity: identityOf(session),
+    applicationId: claim.client_id ?? '',
+  }))
+  const sessions = chain.map(({ session }) => session)
+  if (subject.open === undefined) sessions.unshift(subject.session)
   return {
     application: context.application,
     subject: subject.identity,
-    actors: chain.map(({ claim, session }) => ({
-      identity: identityOf(session),
-      applicationId: claim.client_id ?? '',
-    })),
+    actors,
     session: subject.session,
-    anchors: [
-      ...(subject.open === undefined ? [anchorOf(subject.session)] : []),
-      ...chain.map(({ session }) => anchorOf(session)),
-    ],
+    anchors: sessions.map(({ id, version }) => ({ sessionId: id, version })),
     open: subject.open,
     raise: subject.raise,
     act,
@@ -104,10 +104,6 @@ export function identityOf(session: Session): Identity {
   return session.issuer === null
     ? { kind: session.kind, id: session.subject }
     : { kind: session.kind, issuer: session.issuer, id: session.subject }
-}
-
-function anchorOf(session: Session): Anchor {
-  return { sessionId: session.id, version: session.version }
 }
 
 function resolveSubject(
@@ -160,7 +156,7 @@ async function resolveMandateOrToken(
   if (claims.use !== 'session') refuseToken('subject_token', 'not_a_session_mandate')
   if (claims.client_id !== context.application.id && actor === undefined) {
     throw new Refusal('invalid_request', 'subject_token_of_another_client', 'it was issued to another application', {
-      audit: { cause: 'foreign_client' },
+      cause: 'foreign_client',
     })
   }
   const session = await usableSession(context, () => context.sessions.byId(context.snapshot.zoneId, claims.sid))
@@ -188,14 +184,8 @@ async function resolveIssuerToken(presented: PresentedToken, context: PartiesCon
   }
   const { subject } = result
   const identity = { kind: 'user', issuer: subject.issuer.issuer, id: subject.sub } as const
-  const keyHash = sessionKey([
-    'user',
-    subject.issuer.issuer,
-    subject.sub,
-    application.id,
-    subject.sid ?? subject.tokenHash.toString('base64url'),
-  ])
-  const claims = { ...subject.claims }
+  const keyHash = userSessionKey(subject, application.id)
+  const { claims } = subject
   let last: Found = { session: undefined, notBefore: 0 }
   const found = await usableSession(context, async () => {
     last = await context.sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id))
@@ -313,13 +303,31 @@ function asSession(context: PartiesContext, open: NewSession): Session {
   }
 }
 
+const userSessionKeys = new WeakMap<VerifiedSubject, Map<string, Buffer>>()
+
+// A token that is shown again is the same object, so what is hashed of it is hashed once for each application.
+function userSessionKey(subject: VerifiedSubject, applicationId: string): Buffer {
+  let keys = userSessionKeys.get(subject)
+  if (keys === undefined) {
+    keys = new Map()
+    userSessionKeys.set(subject, keys)
+  }
+  let key = keys.get(applicationId)
+  if (key === undefined) {
+    const { issuer, sub, sid, tokenHash } = subject
+    key = sessionKey(['user', issuer.issuer, sub, applicationId, sid ?? tokenHash.toString('base64url')])
+    keys.set(applicationId, key)
+  }
+  return key
+}
+
 function sessionKey(parts: readonly string[]): Buffer {
   return hash('sha256', JSON.stringify(parts), 'buffer')
 }
 
 function refuseToken(field: 'subject_token' | 'actor_token', cause: string): never {
   throw new Refusal('invalid_request', `${field}_invalid`, `the ${field} is not one this zone accepts`, {
-    audit: { cause },
+    cause,
   })
 }
 

@@ -4,13 +4,14 @@ import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
 import { hashSecret } from '../challenge/secrets.js'
 import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
 import type { CommitItem, NewChallenge } from '../commit/item.js'
+import type { LedgerEvent } from '../ledger/event.js'
 import type { MandateClaims } from '../mandate/claims.js'
 import { mintMandate } from '../mandate/mint.js'
 import { newId } from '../store/ids.js'
 import { Binding } from './binding.js'
 import { mandateClaims } from './claims.js'
 import type { Attempt, ExchangeDeps } from './context.js'
-import { type Ending, exchangeEvent } from './event.js'
+import { exchangeEvent } from './event.js'
 import { type Judgement, judgeSession, judgeTargets } from './judge.js'
 import { type Parties, resolveParties } from './parties.js'
 import { createPause, joinPause, joinSuccessor, type Pause, principalOf, sameAgain } from './pause.js'
@@ -101,36 +102,21 @@ function planIssue(
   const { request, application } = attempt
   const [first, ...rest] = judgement.used.map(({ id }) => id)
   const event = exchangeEvent(attempt, claims.txn, {
-    ...allowedEnding(it, judgement),
-    more: {
-      use: claims.use,
-      jti: claims.jti,
-      issued_at: claims.iat,
-      expires_at: claims.exp,
-      ...(first === undefined ? {} : { challenge_ids: [first, ...rest] }),
-    },
+    outcome: 'issued',
+    evaluationStatus: 'complete',
+    parties,
+    decisions: judgement.decisions,
+    mandate: claims,
+    challengeIds: first === undefined ? undefined : [first, ...rest],
   })
-  const item: CommitItem = {
-    ...standing(attempt, parties),
-    event,
+  const consumes = first !== undefined && request.challenge !== undefined && presented?.kind === 'resolved'
+  const item = commitItem(attempt, event, {
+    parties,
     raise: parties.raise ?? elevation(it, judgement),
-    ...(first === undefined || request.challenge === undefined || presented?.kind !== 'resolved'
-      ? {}
-      : {
-          consume: {
-            ids: [first, ...rest],
-            applicationId: application.id,
-            sessionId: parties.session.id,
-            principalId,
-            bindingHash: binding.hash,
-            secretHash: hashSecret(request.challenge.response),
-          },
-          ...(presented.hadFailures ? { throttle: { applicationId: application.id, principalId, failed: false } } : {}),
-        }),
-    ...(request.idempotencyKey === undefined
-      ? {}
-      : {
-          recovery: {
+    recovery:
+      request.idempotencyKey === undefined
+        ? undefined
+        : {
             applicationId: application.id,
             keyHash: hash('sha256', request.idempotencyKey, 'buffer'),
             bindingHash: binding.hash,
@@ -138,8 +124,19 @@ function planIssue(
             claims: { ...claims },
             expiresAt: claims.exp * 1000,
           },
-        }),
-  }
+    consume: consumes
+      ? {
+          ids: [first, ...rest],
+          applicationId: application.id,
+          sessionId: parties.session.id,
+          principalId,
+          bindingHash: binding.hash,
+          secretHash: hashSecret(request.challenge.response),
+        }
+      : undefined,
+    throttle:
+      consumes && presented.hadFailures ? { applicationId: application.id, principalId, failed: false } : undefined,
+  })
   return { item, answer: (receipt) => issue(deps, it, claims, receipt) }
 }
 
@@ -148,11 +145,15 @@ function planRecovery(it: Case, recovery: Recovery, judgement: Judgement): Plan 
   const { deps, attempt, parties } = it
   const { claims } = recovery
   const event = exchangeEvent(attempt, newId(attempt.now), {
-    ...allowedEnding(it, judgement),
-    more: { use: claims.use, jti: claims.jti, issued_at: claims.iat, expires_at: claims.exp, recovers: claims.txn },
+    outcome: 'issued',
+    evaluationStatus: 'complete',
+    parties,
+    decisions: judgement.decisions,
+    mandate: claims,
+    recovers: claims.txn,
   })
   return {
-    item: { ...standing(attempt, parties), event, recovered: claims.jti },
+    item: commitItem(attempt, event, { parties, raise: parties.raise, recovered: claims.jti }),
     answer: (receipt) => issue(deps, it, claims, receipt),
   }
 }
@@ -164,11 +165,11 @@ function planPause(it: Case, pause: Pause, judgement?: Judgement): Plan {
     evaluationStatus: 'complete',
     parties,
     decisions: judgement?.decisions,
-    more: { challenge_id: pause.challengeId, challenge_type: pause.type },
+    pause,
   })
   const { create, join } = pause
   return {
-    item: { ...standing(attempt, parties), event, create, join },
+    item: commitItem(attempt, event, { parties, raise: parties.raise, create, join }),
     answer: (receipt) => {
       learnSession(it)
       if (create !== undefined && create.webhookPayload !== null) it.deps.onWebhook()
@@ -183,24 +184,17 @@ export function planRefusal(
   refusal: Refusal,
   known: { readonly parties?: Parties; readonly throttle?: CommitItem['throttle'] } = {},
 ): Plan {
-  const { outcome = 'failed', evaluationStatus, audit } = refusal.options
+  const { outcome = 'failed', evaluationStatus } = refusal.options
   const decisions = refusal instanceof PolicyRefusal ? refusal.judgement.decisions : undefined
   const event = exchangeEvent(attempt, newId(attempt.now), {
     outcome,
     evaluationStatus: evaluationStatus ?? refusal.reason,
     parties: known.parties,
     decisions,
-    more: { error: refusal.error, reason: refusal.reason, ...audit },
+    refusal,
   })
   return {
-    item: {
-      zoneId: attempt.snapshot.zoneId,
-      revision: attempt.snapshot.revision,
-      anchors: [],
-      once: attempt.once,
-      event,
-      throttle: known.throttle,
-    },
+    item: commitItem(attempt, event, { throttle: known.throttle }),
     answer: () => {
       throw refusal
     },
@@ -257,13 +251,30 @@ function webhookPayload(
   })
 }
 
-function standing(attempt: Attempt, parties: Parties): Omit<CommitItem, 'event'> {
-  const { zoneId, revision } = attempt.snapshot
-  return { zoneId, revision, anchors: parties.anchors, open: parties.open, raise: parties.raise, once: attempt.once }
-}
-
-function allowedEnding(it: Case, judgement: Judgement): Omit<Ending, 'more'> {
-  return { outcome: 'issued', evaluationStatus: 'complete', parties: it.parties, decisions: judgement.decisions }
+// One shape for every outcome. A refusal stands on nothing but the zone and opens nothing: it has no `parties`.
+function commitItem(
+  { snapshot, once }: Attempt,
+  event: LedgerEvent,
+  more: Omit<CommitItem, 'zoneId' | 'revision' | 'event' | 'anchors' | 'open' | 'once'> & {
+    readonly parties?: Parties
+  },
+): CommitItem {
+  const { parties, raise, recovery, recovered, create, join, consume, throttle } = more
+  return {
+    zoneId: snapshot.zoneId,
+    revision: snapshot.revision,
+    event,
+    anchors: parties?.anchors ?? [],
+    open: parties?.open,
+    raise,
+    once,
+    recovery,
+    recovered,
+    create,
+    join,
+    consume,
+    throttle,
+  }
 }
 
 /** What a session-mandate request that passed its challenge makes of the session: stronger or fresher, never weaker. */

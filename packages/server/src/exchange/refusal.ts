@@ -10,7 +10,7 @@ export interface RefusalOptions {
   /** How far policy came, for the audit. */
   readonly evaluationStatus?: string
   /** What the audit should say and the caller should not see. */
-  readonly audit?: { readonly [field: string]: string | readonly string[] }
+  readonly cause?: string
 }
 
 /** The end of a request that gets no mandate: what the caller is told, and a stable reason for the audit. */
@@ -33,10 +33,10 @@ export class Refusal extends Error {
 }
 
 /** One message for every way in which a proof can be wrong: which of them it was is nobody's business. */
-export function challengeInvalid(audit: string): Refusal {
+export function challengeInvalid(cause: string): Refusal {
   return new Refusal('access_denied', 'challenge_invalid', 'the challenge cannot be used for this request', {
     status: 401,
     evaluationStatus: 'challenge_invalid',
-    audit: { cause: audit },
+    cause,
   })
 }

@@ -56,17 +56,20 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
     })
   })
 
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.cors !== true) return
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.cors !== true) return done()
     reply.header('vary', 'Origin')
     // Helmet would let no other origin read what CORS lets some read.
     reply.header('cross-origin-resource-policy', 'cross-origin')
     const { origin } = request.headers
-    if (origin === undefined || !isOrigin(origin)) return
+    if (origin === undefined || !isOrigin(origin)) return done()
     const { zone_id: zoneId } = request.params as { readonly zone_id?: string }
-    if (await isRegistered(origin, zoneId ?? null)) {
-      reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED_HEADERS })
-    }
+    isRegistered(origin, zoneId ?? null).then((registered) => {
+      if (registered) {
+        reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED_HEADERS })
+      }
+      done()
+    }, done)
   })
 }
 

@@ -97,13 +97,21 @@ export function registerFormParser(app: FastifyInstance): void {
   app.addContentTypeParser(
     FORM,
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
-    async (request: FastifyRequest, body: Buffer) => {
-      if (!isPlainUtf8(request))
-        throw new OAuthError('invalid_request', 'the form must be sent as plain UTF-8', { status: 415 })
-      if (!isUtf8(body)) throw new OAuthError('invalid_request', 'the form is not UTF-8')
-      return parseForm(body.toString('utf8'))
+    (request: FastifyRequest, body: Buffer, done) => {
+      try {
+        done(null, readForm(request, body))
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)))
+      }
     },
   )
+}
+
+function readForm(request: FastifyRequest, body: Buffer): Form {
+  if (!isPlainUtf8(request))
+    throw new OAuthError('invalid_request', 'the form must be sent as plain UTF-8', { status: 415 })
+  if (!isUtf8(body)) throw new OAuthError('invalid_request', 'the form is not UTF-8')
+  return parseForm(body.toString('utf8'))
 }
 
 function isPlainUtf8(request: FastifyRequest): boolean {

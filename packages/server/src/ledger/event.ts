@@ -47,24 +47,35 @@ export interface LedgerEvent {
  * ```
  */
 export function createEvent(event: { zoneId: string; now: number; fields: EventFields; id?: string }): LedgerEvent {
-  const id = event.id ?? newId(event.now)
-  const openings: string[] = []
-  const canonical = canonicalObject<EventValue>(
-    { ...event.fields, id, time: new Date(event.now).toISOString(), v: 1, zone_id: event.zoneId },
-    (value, key) => canonicalValue(value, `/${key}`, openings),
-  )
-  return {
-    id,
-    zoneId: event.zoneId,
-    canonical,
-    leafHash: leafHash(canonical),
-    openings: openings.length === 0 ? null : `{${openings.join(',')}}`,
-  }
+  const { zoneId, now, fields, id = newId(now) } = event
+  return sealEvent({ ...fields, id, time: new Date(now).toISOString(), v: 1, zone_id: zoneId })
 }
 
-/** The hash of a leaf. @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1 */
-export function leafHash(canonical: string): Buffer {
-  return hash('sha256', `\0${canonical}`, 'buffer')
+/** Everything that is said of an event. */
+export interface CompleteEvent extends EventFields {
+  readonly id: string
+  /** RFC 3339. */
+  readonly time: string
+  readonly v: 1
+  readonly zone_id: string
+}
+
+/**
+ * Makes an event whose fields are complete; quickest when they come in the order in which they are written.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1
+ */
+export function sealEvent(event: CompleteEvent): LedgerEvent {
+  const openings: string[] = []
+  // Begun with the zero byte of the leaf, so that one flat text serves the hash and the ledger.
+  const leaf = `\0${canonicalObject<EventValue>(event, (value, key) => canonicalValue(value, `/${key}`, openings))}`
+  return {
+    id: event.id,
+    zoneId: event.zone_id,
+    leafHash: hash('sha256', leaf, 'buffer'),
+    canonical: leaf.slice(1),
+    openings: openings.length === 0 ? null : `{${openings.join(',')}}`,
+  }
 }
 
 /** The receipt a response carries for an event at its leaf. */

@@ -17,13 +17,7 @@ export type MandateResult =
  */
 export type MandateRefusal = 'malformed' | 'not_ours' | 'bad_signature' | 'wrong_issuer' | 'bad_claims' | 'expired'
 
-interface Remembered {
-  /** Which key signed it: a header is one key's, and a key one zone's. */
-  readonly header: string
-  readonly claims: MandateClaims
-}
-
-const verified = new LruMap<string, Remembered>(20_000)
+const verified = new LruMap<string, MandateClaims>(20_000)
 
 /**
  * Verifies that a token is a mandate of this zone, whole and in time. It says nothing about the session behind it.
@@ -42,29 +36,14 @@ export function verifyMandate(
   now: number,
 ): MandateResult | Promise<MandateResult> {
   if (token.length > MAX_TOKEN_LENGTH) return refused('malformed')
-  const hash = crypto.hash('sha256', token, 'base64url')
-  const remembered = verified.get(hash)
-  if (remembered !== undefined) {
-    const key = keysByHeader(snapshot).get(remembered.header)
-    if (key === undefined || !isPublished(key, now)) return refused('not_ours')
-    return checkClaims(snapshot, baseUrl, remembered.claims, now)
-  }
-  return verifyAnew(snapshot, baseUrl, token, hash, now)
-}
-
-function verifyAnew(
-  snapshot: ZoneSnapshot,
-  baseUrl: string,
-  token: string,
-  hash: string,
-  now: number,
-): MandateResult | Promise<MandateResult> {
   const firstDot = token.indexOf('.')
   const lastDot = token.lastIndexOf('.')
   if (firstDot <= 0 || token.indexOf('.', firstDot + 1) !== lastDot) return refused('malformed')
-  const header = token.slice(0, firstDot)
-  const key = keysByHeader(snapshot).get(header)
+  const key = keysByHeader(snapshot).get(token.slice(0, firstDot))
   if (key === undefined || !isPublished(key, now)) return refused('not_ours')
+  const hash = crypto.hash('sha256', token, 'base64url')
+  const claims = verified.get(hash)
+  if (claims !== undefined) return checkClaims(snapshot, baseUrl, claims, now)
   const payload = decodeBase64Url(token.slice(firstDot + 1, lastDot))
   const signature = decodeBase64Url(token.slice(lastDot + 1))
   if (payload === undefined || signature === undefined) return refused('malformed')
@@ -73,7 +52,7 @@ function verifyAnew(
     const claims = parseClaims(payload)
     if (claims === undefined) return refused('bad_claims')
     const result = checkClaims(snapshot, baseUrl, claims, now)
-    if (result.kind === 'verified') verified.set(hash, { header, claims })
+    if (result.kind === 'verified') verified.set(hash, claims)
     return result
   })
 }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Application } from '../snapshot.js'
 
 const NOBODY = Buffer.alloc(32)
@@ -8,13 +8,13 @@ const NOBODY = Buffer.alloc(32)
  * no application at all. `now` in milliseconds.
  */
 export function isClientSecret(application: Application | undefined, secret: string, now: number): boolean {
-  const hash = createHash('sha256').update(secret).digest()
+  const presented = hash('sha256', secret, 'buffer')
   let found = false
   for (const known of application?.secrets ?? []) {
     const live = known.expiresAt === null || now < known.expiresAt
-    const equal = known.hash.length === hash.length && timingSafeEqual(known.hash, hash)
+    const equal = known.hash.length === presented.length && timingSafeEqual(known.hash, presented)
     if (live && equal) found = true
   }
-  if (application === undefined) timingSafeEqual(NOBODY, hash)
+  if (application === undefined) timingSafeEqual(NOBODY, presented)
   return found
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type Aal, isAal, maxAal, TOKEN_TYPES } from '@countersign/protocol'
 import { LruMap } from '../../store/lru-map.js'
 import type { AalMapping } from '../../store/tables.js'
@@ -83,7 +83,7 @@ export function verifySubjectToken(request: SubjectTokenRequest): SubjectTokenRe
   const { snapshot, token, tokenType, issuerKeys, now } = request
   if (token.length > MAX_TOKEN_LENGTH) return failed('too_long')
   if (!TYPES_OF.has(tokenType)) return failed('unsupported_token_type')
-  const cacheKey = `${snapshot.zoneId} ${tokenType} ${createHash('sha256').update(token).digest('base64url')}`
+  const cacheKey = `${snapshot.zoneId} ${tokenType} ${hash('sha256', token, 'base64url')}`
   const remembered = verified.get(cacheKey)
   if (remembered === undefined) return verifyAnew(request, cacheKey)
   const { issuer } = remembered.subject
@@ -164,7 +164,7 @@ function readSubject(issuer: SubjectIssuer, jws: CompactJws, now: number): Verif
     authTime: authTime ?? null,
     issuedAt,
     expiresAt,
-    tokenHash: createHash('sha256').update(jws.signingInput).digest(),
+    tokenHash: hash('sha256', jws.signingInput, 'buffer'),
   }
 }
 

@@ -41,7 +41,8 @@ export function currentAal(proved: ProvedAssurance, settings: ZoneSettings, now:
 
 /** Whether a level has lapsed because the session was not used: then using it does not bring the level back. */
 export function hasLapsedIdle(proved: ProvedAssurance, settings: ZoneSettings, now: number): boolean {
-  return currentAal(proved, settings, now) !== currentAal({ ...proved, lastUsedAt: now }, settings, now)
+  const { aal, authTime } = proved
+  return currentAal(proved, settings, now) !== currentAal({ aal, authTime, lastUsedAt: now }, settings, now)
 }
 
 // A zone may tighten what the standard allows, never loosen it.

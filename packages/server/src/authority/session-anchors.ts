@@ -2,6 +2,7 @@ import type { Aal } from '@countersign/protocol'
 import { type Selectable, sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
 import type { Db } from '../store/database.js'
+import type { Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
 import type { SessionsTable, ZoneSettings } from '../store/tables.js'
 import { hasLapsedIdle } from './assurance.js'
@@ -48,8 +49,8 @@ export class SessionAnchors {
   }
 
   /** The session with this id, as last seen. */
-  async byId(zoneId: string, id: string): Promise<Session | undefined> {
-    return this.#byId.get(id) ?? (await this.#read({ zone: zoneId, id })).session
+  byId(zoneId: string, id: string): Eventual<Session | undefined> {
+    return this.#byId.get(id) ?? this.#read({ zone: zoneId, id }).then(({ session }) => session)
   }
 
   /**
@@ -69,7 +70,7 @@ export class SessionAnchors {
    * The session that a token or an application opened, as last seen, and the instant before which tokens of this
    * subject are refused: it counts for a subject without a session too.
    */
-  async byKey(zoneId: string, keyHash: Buffer, subjectKey: string): Promise<Found> {
+  byKey(zoneId: string, keyHash: Buffer, subjectKey: string): Eventual<Found> {
     const hash = `\\x${keyHash.toString('hex')}`
     const id = this.#idByKey.get(`${zoneId} ${hash}`)
     const held = id === undefined ? undefined : this.#byId.get(id)
@@ -97,7 +98,8 @@ export class SessionAnchors {
    * its level has lapsed is not noted, or its use would bring the level back: only a new proof does.
    */
   touch(session: Session, settings: ZoneSettings, now: number): void {
-    if (hasLapsedIdle({ ...session, lastUsedAt: this.lastUsedAt(session) }, settings, now)) this.forget(session.id)
+    const { aal, authTime } = session
+    if (hasLapsedIdle({ aal, authTime, lastUsedAt: this.lastUsedAt(session) }, settings, now)) this.forget(session.id)
     else if (now - session.lastUsedAt >= TOUCH_EVERY_MS) this.#lastUsed.set(`${session.zoneId} ${session.id}`, now)
   }
 

@@ -30,10 +30,10 @@ const INT8: Element<number> = {
   write: (into, value, at) => into.writeBigInt64BE(BigInt(value), at),
 }
 
-const BYTEA: Element<Buffer> = {
+const BYTEA: Element<string> = {
   oid: 17,
-  length: (value) => value.length,
-  write: (into, value, at) => value.copy(into, at),
+  length: (value) => value.length / 2,
+  write: (into, value, at) => into.write(value, at, 'hex'),
 }
 
 const TEXT: Element<string> = {
@@ -48,8 +48,8 @@ export const uuidArray = (values: readonly string[]): Buffer => encode(UUID, val
 export const int4Array = (values: readonly number[]): Buffer => encode(INT4, values)
 /** `int8[]` of safe integers. */
 export const int8Array = (values: readonly number[]): Buffer => encode(INT8, values)
-/** `bytea[]`. */
-export const byteaArray = (values: readonly Buffer[]): Buffer => encode(BYTEA, values)
+/** `bytea[]` of bytes in hexadecimal. */
+export const byteaArray = (values: readonly string[]): Buffer => encode(BYTEA, values)
 /** `text[]`. */
 export const textArray = (values: readonly (string | null)[]): Buffer => encode(TEXT, values)
 

@@ -1,10 +1,11 @@
 import { authenticateCaller, ONCE_ASSERTION } from '../authority/caller/authenticate.js'
 import { parseBasic } from '../authority/caller/basic.js'
 import { issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
-import type { CommitItem, Verdict } from '../commit/item.js'
+import type { Verdict } from '../commit/item.js'
 import { CommitUnavailable } from '../commit/queue.js'
 import { OAuthError } from '../http/oauth-error.js'
 import { type LedgerEvent, receiptOf } from '../ledger/event.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 import type { Attempt, ExchangeDeps, RequestOrigin } from './context.js'
 import type { Answer, Plan } from './plan.js'
 import { planRefusal, planRequest } from './plan-request.js'
@@ -28,9 +29,11 @@ export class Exchange {
    * @throws OAuthError for every request that gets neither a mandate nor a challenge
    */
   async run(request: TokenRequest, origin: RequestOrigin): Promise<Answer> {
-    let snapshot = await this.deps.snapshots.get(request.zoneId)
+    const held = this.deps.snapshots.get(request.zoneId)
+    let snapshot = held instanceof Promise ? await held : held
     for (let attempts = 1; ; attempts++) {
-      const attempt = await this.#begin(request, origin, snapshot)
+      const begun = this.#begin(request, origin, snapshot)
+      const attempt = begun instanceof Promise ? await begun : begun
       if (attempt === undefined) {
         // Before a caller is turned away, what this node knows of the zone is held against the database.
         const current = await this.deps.snapshots.current(request.zoneId)
@@ -40,7 +43,7 @@ export class Exchange {
         }
         throw await this.#turnAway(request, origin, current)
       }
-      const settled = await this.#settle(attempt, await this.#plan(attempt, attempts))
+      const settled = await this.#settle(attempt, await planRequest(this.deps, attempt, attempts > 1))
       if (settled !== 'stale') return settled
       if (attempts >= MOST_ATTEMPTS) throw busy('what this request rests on keeps changing; try again', 1)
       snapshot = await this.deps.snapshots.current(request.zoneId)
@@ -58,25 +61,26 @@ export class Exchange {
     for (const event of this.#strangers.summaries(this.deps.clock.now(), all)) await this.#recordAlone(event)
   }
 
-  async #begin(
+  #begin(
     request: TokenRequest,
     origin: RequestOrigin,
     snapshot: ZoneSnapshot | undefined,
-  ): Promise<Attempt | undefined> {
+  ): Eventual<Attempt | undefined> {
     if (snapshot === undefined) return undefined
     const now = this.deps.clock.now()
-    const caller = await this.#authenticate(request, snapshot, now)
-    if (caller.kind === 'failed') return undefined
-    const { application, once } = caller
-    origin.onCaller?.(application)
-    return {
-      request,
-      origin,
-      snapshot,
-      application,
-      once: once === undefined ? undefined : { kind: ONCE_ASSERTION, key: once.jtiHash, expiresAt: once.expiresAt },
-      now,
-    }
+    return andThen(this.#authenticate(request, snapshot, now), (caller) => {
+      if (caller.kind === 'failed') return undefined
+      const { application, once } = caller
+      origin.onCaller?.(application)
+      return {
+        request,
+        origin,
+        snapshot,
+        application,
+        once: once === undefined ? undefined : { kind: ONCE_ASSERTION, key: once.jtiHash, expiresAt: once.expiresAt },
+        now,
+      }
+    })
   }
 
   #authenticate(request: TokenRequest, snapshot: ZoneSnapshot, now: number) {
@@ -107,17 +111,13 @@ export class Exchange {
     return new OAuthError(caller.error, caller.message)
   }
 
-  async #plan(attempt: Attempt, attempts: number): Promise<Plan> {
-    try {
-      return await planRequest(this.deps, attempt, attempts > 1)
-    } catch (error) {
-      if (error instanceof Refusal) return planRefusal(attempt, error)
-      throw error
-    }
-  }
-
   async #settle(attempt: Attempt, plan: Plan): Promise<Answer | 'stale'> {
-    const verdict = await this.#submit(plan.item)
+    let verdict: Verdict
+    try {
+      verdict = await this.deps.commit.submit(plan.item)
+    } catch (error) {
+      throw asAnswer(error)
+    }
     switch (verdict.status) {
       case 'recorded':
         return this.#answer(plan, plan.item.event, verdict.leafIndex)
@@ -137,9 +137,9 @@ export class Exchange {
     }
   }
 
-  async #answer(plan: Plan, event: LedgerEvent, leafIndex: number): Promise<Answer> {
+  #answer(plan: Plan, event: LedgerEvent, leafIndex: number): Eventual<Answer> {
     try {
-      return await plan.answer(receiptOf(event, leafIndex))
+      return plan.answer(receiptOf(event, leafIndex))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       const { status, retryAfter } = error.options
@@ -150,24 +150,24 @@ export class Exchange {
     }
   }
 
-  async #submit(item: CommitItem): Promise<Verdict> {
-    try {
-      return await this.deps.commit.submit(item)
-    } catch (error) {
-      if (error instanceof CommitUnavailable) throw busy(error.message, error.retryAfter)
-      throw error
-    }
-  }
-
   // An event that rests on nothing but its zone.
   async #recordAlone(event: LedgerEvent): Promise<void> {
     for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts++) {
       const snapshot = await this.deps.snapshots.current(event.zoneId)
       if (snapshot === undefined) return
-      const verdict = await this.#submit({ zoneId: event.zoneId, revision: snapshot.revision, event, anchors: [] })
-      if (verdict.status !== 'stale') return
+      const item = { zoneId: event.zoneId, revision: snapshot.revision, event, anchors: [] }
+      try {
+        const { status } = await this.deps.commit.submit(item)
+        if (status !== 'stale') return
+      } catch (error) {
+        throw asAnswer(error)
+      }
     }
   }
+}
+
+function asAnswer(error: unknown): unknown {
+  return error instanceof CommitUnavailable ? busy(error.message, error.retryAfter) : error
 }
 
 function busy(message: string, retryAfter: number): OAuthError {

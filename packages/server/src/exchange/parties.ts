@@ -8,6 +8,7 @@ import { type VerifiedSubject, verifySubjectToken } from '../authority/subject-t
 import type { Anchor, NewSession, Raise } from '../commit/item.js'
 import type { ActClaim, MandateClaims } from '../mandate/claims.js'
 import { verifyMandate } from '../mandate/verify.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 import { newId } from '../store/ids.js'
 import { subjectKey } from '../store/tables.js'
 import { Refusal } from './refusal.js'
@@ -54,42 +55,52 @@ const APPLICATION_SESSION_MS = 24 * HOUR_MS
  *
  * @throws Refusal `invalid_request` for a token that is not good, `invalid_grant` for a dead session behind a good one
  */
-export async function resolveParties(request: TokenRequest, context: PartiesContext): Promise<Parties> {
+export function resolveParties(request: TokenRequest, context: PartiesContext): Eventual<Parties> {
   if (request.agentSessionId !== undefined) refuseAnchor('agent_session_id')
   if (request.delegationEdgeId !== undefined) refuseAnchor('delegation_edge_id')
-  const actor = request.actor === undefined ? undefined : await resolveActor(request.actor, context)
-  const subject = await resolveSubject(request, context, actor)
+  const resolvingActor = request.actor === undefined ? undefined : resolveActor(request.actor, context)
+  return andThen(resolvingActor as Eventual<ResolvedActor | undefined>, (actor) =>
+    andThen(resolveSubject(request, context, actor), (subject) => partiesOf(request, context, subject, actor)),
+  )
+}
+
+function partiesOf(
+  request: TokenRequest,
+  context: PartiesContext,
+  subject: ResolvedSubject,
+  actor: ResolvedActor | undefined,
+): Eventual<Parties> {
   if (request.sessionId !== undefined && request.sessionId !== subject.session.id) refuseAnchor('session_id')
   if (actor !== undefined && sameIdentity(identityOf(actor.session), subject.identity)) {
     throw new Refusal('invalid_request', 'actor_is_subject', 'the actor must be another principal than the subject')
   }
   const act = actor === undefined ? subject.act : actClaim(actor, subject.act)
-  const chain = act === undefined ? [] : await liveActors(act, context, actor)
-  const actors = chain.map(({ claim, session }) => ({
-    identity: identityOf(session),
-    applicationId: claim.client_id ?? '',
-  }))
-  const sessions = chain.map(({ session }) => session)
-  if (subject.open === undefined) sessions.unshift(subject.session)
-  return {
-    application: context.application,
-    subject: subject.identity,
-    actors,
-    session: subject.session,
-    anchors: sessions.map(({ id, version }) => ({ sessionId: id, version })),
-    open: subject.open,
-    raise: subject.raise,
-    act,
-    subjectClaims: subject.claims,
-    actorClaims: actor?.claims as { readonly [claim: string]: unknown } | undefined,
-  }
+  return andThen(act === undefined ? [] : liveActors(act, context, actor), (chain) => {
+    const sessions = chain.map(({ session }) => session)
+    if (subject.open === undefined) sessions.unshift(subject.session)
+    return {
+      application: context.application,
+      subject: subject.identity,
+      actors: chain.map(({ claim, session }) => ({
+        identity: identityOf(session),
+        applicationId: claim.client_id ?? '',
+      })),
+      session: subject.session,
+      anchors: sessions.map(({ id, version }) => ({ sessionId: id, version })),
+      open: subject.open,
+      raise: subject.raise,
+      act,
+      subjectClaims: subject.claims,
+      actorClaims: actor?.claims as { readonly [claim: string]: unknown } | undefined,
+    }
+  })
 }
 
 interface ResolvedSubject {
   readonly identity: Identity
   readonly session: Session
-  readonly open?: NewSession
-  readonly raise?: Raise
+  readonly open?: NewSession | undefined
+  readonly raise?: Raise | undefined
   readonly act?: ActClaim | undefined
   readonly claims?: { readonly [claim: string]: unknown }
 }
@@ -110,12 +121,15 @@ function resolveSubject(
   request: TokenRequest,
   context: PartiesContext,
   actor: ResolvedActor | undefined,
-): Promise<ResolvedSubject> {
+): Eventual<ResolvedSubject> {
   const presented = request.subject
   if (presented === undefined) return resolveApplication(context)
-  return presented.type === 'id_token'
-    ? resolveIssuerToken(presented, context)
-    : resolveMandateOrToken(presented, context, actor)
+  if (presented.type === 'id_token') return resolveIssuerToken(presented, context)
+  return andThen(verifyMandate(context.snapshot, context.baseUrl, presented.token, context.now), (verified) => {
+    if (verified.kind === 'verified') return resolveMandate(verified.claims, context, actor)
+    if (verified.reason === 'not_ours' && presented.type === 'jwt') return resolveIssuerToken(presented, context)
+    refuseToken('subject_token', verified.reason)
+  })
 }
 
 async function resolveApplication(context: PartiesContext): Promise<ResolvedSubject> {
@@ -142,17 +156,11 @@ async function resolveApplication(context: PartiesContext): Promise<ResolvedSubj
   return { identity, session: asSession(context, open), open }
 }
 
-async function resolveMandateOrToken(
-  presented: PresentedToken,
+async function resolveMandate(
+  claims: MandateClaims,
   context: PartiesContext,
   actor: ResolvedActor | undefined,
 ): Promise<ResolvedSubject> {
-  const verified = await verifyMandate(context.snapshot, context.baseUrl, presented.token, context.now)
-  if (verified.kind === 'refused') {
-    if (verified.reason === 'not_ours' && presented.type === 'jwt') return resolveIssuerToken(presented, context)
-    refuseToken('subject_token', verified.reason)
-  }
-  const { claims } = verified
   if (claims.use !== 'session') refuseToken('subject_token', 'not_a_session_mandate')
   if (claims.client_id !== context.application.id && actor === undefined) {
     throw new Refusal('invalid_request', 'subject_token_of_another_client', 'it was issued to another application', {
@@ -164,9 +172,9 @@ async function resolveMandateOrToken(
   return { identity: identityOf(session), session, act: claims.act, claims: { ...claims } }
 }
 
-async function resolveIssuerToken(presented: PresentedToken, context: PartiesContext): Promise<ResolvedSubject> {
+function resolveIssuerToken(presented: PresentedToken, context: PartiesContext): Eventual<ResolvedSubject> {
   const { snapshot, application, now, issuerKeys } = context
-  const result = await verifySubjectToken({
+  const verifying = verifySubjectToken({
     snapshot,
     applicationId: application.id,
     token: presented.token,
@@ -174,34 +182,40 @@ async function resolveIssuerToken(presented: PresentedToken, context: PartiesCon
     now,
     issuerKeys,
   })
-  if (result.kind === 'failed') {
+  return andThen(verifying, (result) => {
+    if (result.kind === 'verified') return resolveUser(result.subject, context)
     if (result.reason === 'keys_unavailable') {
       throw new Refusal('temporarily_unavailable', 'issuer_unavailable', "the issuer's keys cannot be had now", {
         retryAfter: 5,
       })
     }
     refuseToken('subject_token', result.reason)
-  }
-  const { subject } = result
+  })
+}
+
+function resolveUser(subject: VerifiedSubject, context: PartiesContext): Eventual<ResolvedSubject> {
+  const { snapshot, application, sessions } = context
+  const { claims } = subject
   const identity = { kind: 'user', issuer: subject.issuer.issuer, id: subject.sub } as const
   const keyHash = userSessionKey(subject, application.id)
-  const { claims } = subject
   let last: Found = { session: undefined, notBefore: 0 }
-  const found = await usableSession(context, async () => {
-    last = await context.sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id))
-    return last.session
-  })
-  if (subject.issuedAt < last.notBefore) refuseSession('revoked')
-  if (found === undefined) {
+  const look = (): Eventual<Session | undefined> =>
+    andThen(sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id)), (found) => {
+      last = found
+      return found.session
+    })
+  return andThen(usableSession(context, look), (found) => {
+    if (subject.issuedAt < last.notBefore) refuseSession('revoked')
+    if (found !== undefined) {
+      const raise = raiseOf(context, found, subject)
+      const session = raise === undefined ? found : { ...found, ...raise }
+      return { identity, session, open: undefined, raise, act: undefined, claims }
+    }
     // A session is not begun again with what began it: that would make it live as long as the token.
     if (subject.issuedAt <= (last.session?.tokenIssuedAt ?? Number.NEGATIVE_INFINITY)) refuseSession('expired')
     const open = openUserSession(context, subject, keyHash)
-    return { identity, session: asSession(context, open), open, claims }
-  }
-  const raise = raiseOf(context, found, subject)
-  return raise === undefined
-    ? { identity, session: found, claims }
-    : { identity, session: { ...found, ...raise }, raise, claims }
+    return { identity, session: asSession(context, open), open, raise: undefined, act: undefined, claims }
+  })
 }
 
 function openUserSession(context: PartiesContext, subject: VerifiedSubject, keyHash: Buffer): NewSession {
@@ -275,18 +289,19 @@ async function liveActors(act: ActClaim | undefined, context: PartiesContext, ou
  * A session that may be used; undefined when there is none or its time is over. What this node remembers is only
  * trusted when it is good news: before a session is refused it is read again.
  */
-async function usableSession(
+function usableSession(
   context: PartiesContext,
-  read: () => Promise<Session | undefined>,
-): Promise<Session | undefined> {
-  let session = await read()
-  if (session !== undefined && (session.status !== 'active' || session.expiresAt <= context.now)) {
-    context.sessions.forget(session.id)
-    session = await read()
-  }
-  if (session === undefined) return undefined
-  if (session.status !== 'active') refuseSession(session.status)
-  return session.expiresAt > context.now ? session : undefined
+  read: () => Eventual<Session | undefined>,
+): Eventual<Session | undefined> {
+  const isUsable = (session: Session): boolean => session.status === 'active' && session.expiresAt > context.now
+  return andThen(read(), (held) => {
+    if (held === undefined || isUsable(held)) return held
+    context.sessions.forget(held.id)
+    return andThen(read(), (session) => {
+      if (session !== undefined && session.status !== 'active') refuseSession(session.status)
+      return session !== undefined && isUsable(session) ? session : undefined
+    })
+  })
 }
 
 /** A session that is about to begin, as the rest of the exchange sees it. */

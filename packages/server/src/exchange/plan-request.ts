@@ -7,6 +7,7 @@ import type { CommitItem, NewChallenge } from '../commit/item.js'
 import type { LedgerEvent } from '../ledger/event.js'
 import type { MandateClaims } from '../mandate/claims.js'
 import { mintMandate } from '../mandate/mint.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 import { newId } from '../store/ids.js'
 import { Binding } from './binding.js'
 import { mandateClaims } from './claims.js'
@@ -30,43 +31,59 @@ interface Case {
   readonly principalId: string
 }
 
+/** What a request presents of earlier ones. */
+interface Past {
+  readonly recovery: Recovery | undefined
+  readonly presented: Presented | undefined
+}
+
+const NO_PAST: Past = { recovery: undefined, presented: undefined }
+
 /**
- * Computes the outcome of a request and all that has to hold for it. Nothing is written here.
+ * Computes the outcome of a request, a refusal too, and all that has to hold for it. Nothing is written here.
  *
  * @param again whether an earlier outcome went stale: then a live challenge of the same request is looked for first
- * @throws Refusal before anything is known that a commit would have to name
  */
 export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: boolean): Promise<Plan> {
   const { request, snapshot, application, now } = attempt
   const { sessions, issuerKeys, baseUrl } = deps
-  const parties = await resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
-  const principalId = principalOf(parties)
-  const it: Case = { deps, attempt, parties, binding: new Binding(request, parties), principalId }
+  let it: Case | undefined
   try {
-    return await planFor(it, again)
+    const resolving = resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
+    const parties = resolving instanceof Promise ? await resolving : resolving
+    it = { deps, attempt, parties, binding: new Binding(request, parties), principalId: principalOf(parties) }
+    if (request.resources.length === 0 && request.scopes.length > 0) {
+      throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
+    }
+    const isFirst = request.challenge === undefined && request.idempotencyKey === undefined
+    const planning = planFor(it, isFirst ? NO_PAST : await readPast(it), again)
+    return planning instanceof Promise ? await planning : planning
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
+    if (it === undefined) return planRefusal(attempt, error)
     const failed = error instanceof FailedProof
+    const { parties, principalId } = it
     const throttle = failed ? { applicationId: application.id, principalId, failed } : undefined
     return planRefusal(attempt, error, { parties, throttle })
   }
 }
 
-async function planFor(it: Case, again: boolean): Promise<Plan> {
-  const { deps, attempt, parties, binding } = it
-  const { request, snapshot, application, now } = attempt
-  if (request.resources.length === 0 && request.scopes.length > 0) {
-    throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
-  }
-  const { resources, scopes } = request
+async function readPast({ deps, attempt, parties, binding, principalId }: Case): Promise<Past> {
   let recovery = await readRecovery(deps.db, attempt, binding)
   // Before the targets: a proof for another request is a failed proof whatever that request is for.
-  const presented = await lookAtChallenge(deps, request, parties, binding, it.principalId)
+  const presented = await lookAtChallenge(deps, attempt.request, parties, binding, principalId)
   if (presented?.kind === 'spent') {
     // Between the two looks the first request of this key may have been committed.
     recovery ??= await readRecovery(deps.db, attempt, binding)
     if (recovery?.challengeId !== presented.challenge.id) throw challengeInvalid('consumed')
   }
+  return { recovery, presented }
+}
+
+function planFor(it: Case, { recovery, presented }: Past, again: boolean): Eventual<Plan> {
+  const { deps, attempt, parties } = it
+  const { request, snapshot, application, now } = attempt
+  const { resources, scopes } = request
   const targets = resolveTargets({ snapshot, application, subject: parties.subject, resources, scopes, now })
   if (presented?.kind === 'early') return planPause(it, sameAgain(presented.challenge))
 
@@ -79,7 +96,7 @@ async function planFor(it: Case, again: boolean): Promise<Plan> {
   if (judgement.kind === 'denied') throw policyRefusal(judgement)
   if (judgement.kind === 'demanded') {
     if (recovery !== undefined) throw challengeInvalid('recovered_proof_no_longer_suffices')
-    return planPause(it, await pauseFor(it, judgement.demand, presented, again), judgement)
+    return andThen(pauseFor(it, judgement.demand, presented, again), (pause) => planPause(it, pause, judgement))
   }
   if (recovery !== undefined) return planRecovery(it, recovery, judgement)
   const ids = { jti: newId(now), txn: newId(now) }
@@ -220,16 +237,16 @@ function pauseFor(
   demand: Parameters<typeof createPause>[3],
   presented: Presented | undefined,
   again: boolean,
-): Promise<Pause> {
+): Eventual<Pause> {
   const { deps, attempt, parties, binding } = it
   const create = (chain: Parameters<typeof createPause>[4]): Pause =>
     createPause(attempt, parties, binding, demand, chain, (challenge, expiresAt) =>
       webhookPayload(deps, attempt, challenge, expiresAt),
     )
   if (presented?.kind === 'superseded') return joinSuccessor(deps, attempt, binding)
-  if (presented?.kind === 'resolved') return Promise.resolve(create(presented.chain))
+  if (presented?.kind === 'resolved') return create(presented.chain)
   // The first time nobody has asked before, most likely; if somebody has, the commit says so.
-  return again ? joinPause(deps, attempt, binding).then((joined) => joined ?? create([])) : Promise.resolve(create([]))
+  return again ? joinPause(deps, attempt, binding).then((joined) => joined ?? create([])) : create([])
 }
 
 // Written with the challenge, in the same transaction: a zone with a webhook hears of every one.

@@ -4,7 +4,6 @@ import { formOf, registerFormParser } from '../http/form.js'
 import { answerOAuthError } from '../http/oauth-error.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
-import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
 import { TokenForm, tokenAnswers } from './schemas.js'
@@ -41,11 +40,7 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
   }
 }
 
-async function answerTokenRequest(
-  exchange: Exchange,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
+async function answerTokenRequest(exchange: Exchange, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const { authorization, 'idempotency-key': idempotencyKey } = request.headers
   const parsed = parseTokenRequest({
     form: formOf(request),
@@ -54,17 +49,13 @@ async function answerTokenRequest(
     idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
   })
   const answer = await exchange.run(parsed, {
-    ...originOf(request),
+    requestId: request.id,
+    ip: request.ip,
+    traceId: traceIdOf(request),
     onCaller: ({ origins }) => narrowCors(request, reply, origins),
   })
   reply.header('cache-control', 'no-store')
-  if (answer.kind === 'issued') return reply.send(answer.body)
-  return reply
-    .code(401)
-    .header('www-authenticate', 'Bearer error="interaction_required"')
-    .send({ ...answer.body, requestId: request.id })
-}
-
-function originOf(request: FastifyRequest): RequestOrigin {
-  return { requestId: request.id, ip: request.ip, traceId: traceIdOf(request) }
+  if (answer.kind === 'issued') return answer.body
+  reply.code(401).header('www-authenticate', 'Bearer error="interaction_required"')
+  return { ...answer.body, requestId: request.id }
 }

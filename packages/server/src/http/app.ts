@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client'
 import { answerClientError } from './client-error.js'
 import { answerError, toProblem } from './error-handler.js'
 import { installHealth, type ReadinessCheck } from './health.js'
-import { installMetrics } from './metrics.js'
+import { installMetrics, type Measure } from './metrics.js'
 import { openApi } from './openapi.js'
 import { ProblemError, sendProblem } from './problem.js'
 import { requestId } from './request-id.js'
@@ -71,12 +71,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     sendProblem(request, reply, new ProblemError(404, 'route_not_found', 'no route has this method and path')),
   )
   takeJson(app)
-  observe(app)
   drain(app)
   installSecurityHeaders(app)
   await app.register(swagger, openApi)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-  installMetrics(app as FastifyInstance, options.metrics)
+  observe(app, installMetrics(app as FastifyInstance, options.metrics))
   installHealth(app as FastifyInstance, options.readiness)
   return app
 }
@@ -115,15 +114,18 @@ function drain(app: App): void {
   })
 }
 
-function observe(app: App): void {
+function observe(app: App, measure: Measure): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const { method, routeOptions, log } = request
-    const ms = Math.round(reply.elapsedTime * 10) / 10
-    log.info({ method, route: routeOptions.url ?? null, status: reply.statusCode, ms }, 'answered')
+    const { method, log } = request
+    // Put together anew each time it is read.
+    const { url } = request.routeOptions
+    const { statusCode, elapsedTime } = reply
+    log.info({ method, route: url ?? null, status: statusCode, ms: Math.round(elapsedTime * 10) / 10 }, 'answered')
+    measure(method, url, statusCode, elapsedTime / 1000)
     done()
   })
 }

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { App } from './app.js'
 
 declare module 'fastify' {
@@ -32,7 +32,9 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
   const methods = new Map<string, Set<string>>()
 
   app.addHook('onRoute', function addPreflight(route) {
-    if (route.config?.cors !== true || route.method === 'OPTIONS') return
+    if (route.config?.cors !== true) return
+    route.onRequest = [answerOrigin, ...[route.onRequest ?? []].flat()]
+    if (route.method === 'OPTIONS') return
     const known = methods.get(route.url)
     const own = known ?? new Set<string>()
     for (const method of [route.method].flat()) own.add(method)
@@ -56,8 +58,7 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
     })
   })
 
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.cors !== true) return done()
+  const answerOrigin: onRequestHookHandler = (request, reply, done) => {
     reply.header('vary', 'Origin')
     // Helmet would let no other origin read what CORS lets some read.
     reply.header('cross-origin-resource-policy', 'cross-origin')
@@ -70,7 +71,7 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
       }
       done()
     }, done)
-  })
+  }
 }
 
 /** Withdraws the answer of {@link installCors} when the application that asks has not this origin itself. */

@@ -3,7 +3,7 @@ import { canonicalJson, canonicalObject, type Json, type Receipt } from '@counte
 import { sql } from 'kysely'
 import type { Tx } from '../store/database.js'
 import { newId } from '../store/ids.js'
-import { randomPooled } from '../store/random.js'
+import { randomText } from '../store/random.js'
 import type { Opening } from '../store/tables.js'
 
 /**
@@ -32,8 +32,8 @@ export interface LedgerEvent {
   readonly zoneId: string
   /** Canonical JSON, the bytes the leaf hash covers. */
   readonly canonical: string
-  /** SHA-256 of `0x00` and the canonical bytes (RFC 9162 section 2.1.1). */
-  readonly leafHash: Buffer
+  /** Hexadecimal SHA-256 of `0x00` and the canonical bytes (RFC 9162 section 2.1.1). */
+  readonly leafHash: string
   /** The JSON of an object of {@link Opening}s by their paths in the event; null when there are none. */
   readonly openings: string | null
 }
@@ -72,7 +72,7 @@ export function sealEvent(event: CompleteEvent): LedgerEvent {
   return {
     id: event.id,
     zoneId: event.zone_id,
-    leafHash: hash('sha256', leaf, 'buffer'),
+    leafHash: hash('sha256', leaf, 'hex'),
     canonical: leaf.slice(1),
     openings: openings.length === 0 ? null : `{${openings.join(',')}}`,
   }
@@ -80,13 +80,13 @@ export function sealEvent(event: CompleteEvent): LedgerEvent {
 
 /** The receipt a response carries for an event at its leaf. */
 export function receiptOf(event: LedgerEvent, leafIndex: number): Receipt {
-  return { event_id: event.id, leaf_index: leafIndex, leaf_hash: event.leafHash.toString('hex') }
+  return { event_id: event.id, leaf_index: leafIndex, leaf_hash: event.leafHash }
 }
 
 /** Appends an event inside a transaction that holds the zone's lock. */
 export async function appendEvent(tx: Tx, event: LedgerEvent): Promise<Receipt> {
   const appended = await sql<{ leaf_index: number }>`
-    SELECT append_event(${event.zoneId}, ${event.id}, ${event.leafHash}, ${event.canonical}, ${event.openings}) AS leaf_index`.execute(
+    SELECT append_event(${event.zoneId}, ${event.id}, ${Buffer.from(event.leafHash, 'hex')}, ${event.canonical}, ${event.openings}) AS leaf_index`.execute(
     tx,
   )
   return receiptOf(event, appended.rows[0]?.leaf_index ?? Number.NaN)
@@ -96,7 +96,7 @@ export async function appendEvent(tx: Tx, event: LedgerEvent): Promise<Receipt> 
 // what is personal, and an opening added for each of those.
 function canonicalValue(value: EventValue, path: string, openings: string[]): string {
   if (value instanceof Personal) {
-    const salt = randomPooled(16).toString('base64url')
+    const salt = randomText(16)
     const opened = canonicalJson(value.value)
     openings.push(`${canonicalJson(path)}:{"salt":"${salt}","value":${opened}}`)
     return `{"committed":"${commitmentOf(salt, opened)}"}`

@@ -1,4 +1,4 @@
-import { type KeyObject, sign } from 'node:crypto'
+import { sign } from 'node:crypto'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import type { Sealer } from '../store/seal.js'
 import type { MandateClaims } from './claims.js'
@@ -11,7 +11,7 @@ import { headerOf, privateKeyOf, signingKeyAt } from './keys.js'
  * @throws Error when the zone has no signing key, or its key does not open
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-3.1
  */
-export async function mintMandate(
+export function mintMandate(
   snapshot: ZoneSnapshot,
   sealer: Sealer,
   claims: MandateClaims,
@@ -20,15 +20,11 @@ export async function mintMandate(
   const key = signingKeyAt(snapshot, now)
   if (key === undefined) throw new Error(`zone ${snapshot.zoneId} has no signing key`)
   const input = `${headerOf(key)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-  const signature = await signEs256(privateKeyOf(sealer, snapshot.zoneId, key), input)
-  return `${input}.${signature.toString('base64url')}`
-}
-
-function signEs256(key: KeyObject, input: string): Promise<Buffer> {
+  // JWS wants R and S side by side (RFC 7518 section 3.4), not the DER that is the default.
+  const signingKey = { key: privateKeyOf(sealer, snapshot.zoneId, key), dsaEncoding: 'ieee-p1363' as const }
   return new Promise((resolve, reject) => {
-    // JWS wants R and S side by side (RFC 7518 section 3.4), not the DER that is the default.
-    sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }, (error, signature) => {
-      if (error === null) resolve(signature)
+    sign('sha256', Buffer.from(input), signingKey, (error, signature) => {
+      if (error === null) resolve(`${input}.${signature.toString('base64url')}`)
       else reject(error)
     })
   })

@@ -5,17 +5,23 @@ const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
 let used = POOL_BYTES
 
 /**
- * Random bytes for ids and salts, of which every request needs some: drawn from the system in large pieces, since asking
- * for sixteen bytes costs as much as asking for thousands. Each byte is handed out once. Secrets don't come from here.
+ * Passes random bytes for ids and salts, of which every request needs some, to a function that must not keep them: they are
+ * drawn from the system in large pieces, since asking for sixteen bytes costs as much as asking for thousands. Each byte
+ * is handed out once, and wiped. Secrets don't come from here.
  */
-export function randomPooled(size: number): Buffer {
+export function withRandom<T>(size: number, use: (bytes: Buffer) => T): T {
   if (used + size > POOL_BYTES) {
     randomFillSync(pool)
     used = 0
   }
-  const bytes = Buffer.from(pool.subarray(used, used + size))
-  // What was handed out does not stay behind.
-  pool.fill(0, used, used + size)
+  const bytes = pool.subarray(used, used + size)
   used += size
-  return bytes
+  const made = use(bytes)
+  bytes.fill(0)
+  return made
+}
+
+/** So many random bytes as base64url. */
+export function randomText(size: number): string {
+  return withRandom(size, (bytes) => bytes.toString('base64url'))
 }

@@ -4,7 +4,7 @@ import { BatchedRead } from '../store/batched-read.js'
 import type { Db } from '../store/database.js'
 import type { Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
-import type { SessionsTable, ZoneSettings } from '../store/tables.js'
+import { type SessionsTable, subjectKey, type ZoneSettings } from '../store/tables.js'
 import { hasLapsedIdle } from './assurance.js'
 
 /** A session as exchanges and decisions stand on it; instants in milliseconds. */
@@ -15,7 +15,8 @@ export interface Session {
   readonly issuer: string | null
   readonly subject: string
   readonly applicationId: string
-  readonly keyHash: Buffer
+  /** Hexadecimal. */
+  readonly keyHash: string
   readonly aal: Aal
   readonly acr: string | null
   readonly amr: readonly string[]
@@ -70,13 +71,12 @@ export class SessionAnchors {
    * The session that a token or an application opened, as last seen, and the instant before which tokens of this
    * subject are refused: it counts for a subject without a session too.
    */
-  byKey(zoneId: string, keyHash: Buffer, subjectKey: string): Eventual<Found> {
-    const hash = `\\x${keyHash.toString('hex')}`
-    const id = this.#idByKey.get(`${zoneId} ${hash}`)
+  byKey(zoneId: string, keyHash: string, of: Pick<Session, 'issuer' | 'subject'>): Eventual<Found> {
+    const id = this.#idByKey.get(keyHash)
     const held = id === undefined ? undefined : this.#byId.get(id)
-    return held === undefined
-      ? this.#read({ zone: zoneId, hash, subject_key: subjectKey })
-      : { session: held, notBefore: held.notBefore }
+    return held?.zoneId === zoneId
+      ? { session: held, notBefore: held.notBefore }
+      : this.#read({ zone: zoneId, hash: `\\x${keyHash}`, subject_key: subjectKey(of.issuer, of.subject) })
   }
 
   /** Forgets what is held of a session, so that it is read again. */
@@ -133,7 +133,7 @@ export class SessionAnchors {
     if (found?.session === undefined) return found ?? { session: undefined, notBefore: 0 }
     const { session } = found
     this.#byId.set(session.id, session)
-    this.#idByKey.set(`${session.zoneId} \\x${session.keyHash.toString('hex')}`, session.id)
+    this.#idByKey.set(session.keyHash, session.id)
     return found
   }
 }
@@ -178,7 +178,7 @@ function toSession(row: SessionRow): Session {
     issuer: row.issuer,
     subject: row.subject,
     applicationId: row.application_id,
-    keyHash: row.key_hash,
+    keyHash: row.key_hash.toString('hex'),
     aal: row.aal,
     acr: row.acr,
     amr: row.amr,

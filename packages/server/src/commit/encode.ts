@@ -53,7 +53,7 @@ function encodeRest(items: readonly CommitItem[]): string | null {
         subject: open.subject,
         subject_key: subjectKey(open.issuer, open.subject),
         application: open.applicationId,
-        key_hash: bytes(open.keyHash),
+        key_hash: `\\x${open.keyHash}`,
         token_issued_at: instant(open.tokenIssuedAt),
         expires_at: instant(open.expiresAt),
       })

@@ -23,8 +23,8 @@ export interface NewSession extends Assurance {
   readonly issuer: string | null
   readonly subject: string
   readonly applicationId: string
-  /** What finds the session again: a hash over application, issuer, subject and the token's session. */
-  readonly keyHash: Buffer
+  /** What finds the session again: a hash over application, issuer, subject and the token's session, in hexadecimal. */
+  readonly keyHash: string
   readonly tokenIssuedAt: number | null
   readonly expiresAt: number
 }
@@ -120,7 +120,7 @@ export const COOLDOWN_SECONDS = 300
  */
 export function exclusiveKeys(item: CommitItem): string[] {
   const keys: string[] = []
-  if (item.open !== undefined) keys.push(`session ${item.open.keyHash.toString('base64')}`)
+  if (item.open !== undefined) keys.push(`session ${item.open.keyHash}`)
   if (item.raise !== undefined) keys.push(`raise ${item.raise.sessionId}`)
   if (item.once !== undefined) keys.push(`once ${item.once.key.toString('base64')}`)
   if (item.recovery !== undefined)

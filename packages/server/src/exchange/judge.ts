@@ -4,7 +4,7 @@ import type { Session } from '../authority/session-anchors.js'
 import type { PolicyDecision } from '../policy/decision.js'
 import { mergeDemands, type StepUpDemand } from '../policy/demand.js'
 import { evaluatePolicy } from '../policy/evaluate.js'
-import { type PolicyInput, principalInput, sessionInput } from '../policy/input.js'
+import { type Mutable, type PolicyContext, type PolicyInput, principalInput, sessionInput } from '../policy/input.js'
 import { meetsDemand, type ResolvedChallenge } from '../policy/proof.js'
 import type { Attempt } from './context.js'
 import type { Parties } from './parties.js'
@@ -120,6 +120,19 @@ function policyInput(
 ): PolicyInput {
   const { request, origin, snapshot, now } = attempt
   const { resource, grant } = target
+  const context: Mutable<PolicyContext> = {
+    requested_scopes: target.scopes,
+    challenge_resolved: proofs.length > 0,
+    session_id: parties.session.id,
+    now: new Date(now).toISOString(),
+    ip: origin.ip,
+  }
+  if (proofs[0] !== undefined) context.challenge = challengeInput(proofs[0])
+  if (parties.subjectClaims !== undefined) context.subject_claims = parties.subjectClaims as Json
+  if (parties.actorClaims !== undefined) context.actor_claims = parties.actorClaims as Json
+  if (origin.traceId !== undefined) context.trace_id = origin.traceId
+  if (request.agentSessionId !== undefined) context.agent_session_id = request.agentSessionId
+  if (request.delegationEdgeId !== undefined) context.delegation_edge_id = request.delegationEdgeId
   return {
     schema_version: '1',
     principal: principalInput(snapshot, parties.subject),
@@ -127,33 +140,17 @@ function policyInput(
     action: { id: 'TokenExchange' },
     session: sessionInput(snapshot, parties.session, now, lastUsedAt),
     grant: { id: grant.id, scopes: grant.scopes },
-    context: {
-      requested_scopes: target.scopes,
-      challenge_resolved: proofs.length > 0,
-      ...challengeInput(proofs),
-      ...(parties.subjectClaims === undefined ? {} : { subject_claims: parties.subjectClaims as Json }),
-      ...(parties.actorClaims === undefined ? {} : { actor_claims: parties.actorClaims as Json }),
-      ...(origin.traceId === undefined ? {} : { trace_id: origin.traceId }),
-      session_id: parties.session.id,
-      ...(request.agentSessionId === undefined ? {} : { agent_session_id: request.agentSessionId }),
-      ...(request.delegationEdgeId === undefined ? {} : { delegation_edge_id: request.delegationEdgeId }),
-      now: new Date(now).toISOString(),
-      ip: origin.ip,
-    },
+    context,
   }
 }
 
-function challengeInput(proofs: readonly ResolvedChallenge[]): Pick<PolicyInput['context'], 'challenge'> {
-  const [presented] = proofs
-  if (presented === undefined) return {}
+function challengeInput(presented: ResolvedChallenge): NonNullable<PolicyContext['challenge']> {
   return {
-    challenge: {
-      id: presented.id,
-      type: presented.type,
-      satisfied_at: new Date(presented.satisfiedAt).toISOString(),
-      ...(presented.aal === null ? {} : { aal: presented.aal }),
-      amr: presented.amr,
-      approvers: presented.approvers,
-    },
+    id: presented.id,
+    type: presented.type,
+    satisfied_at: new Date(presented.satisfiedAt).toISOString(),
+    ...(presented.aal === null ? {} : { aal: presented.aal }),
+    amr: presented.amr,
+    approvers: presented.approvers,
   }
 }

@@ -10,7 +10,6 @@ import type { ActClaim, MandateClaims } from '../mandate/claims.js'
 import { verifyMandate } from '../mandate/verify.js'
 import { andThen, type Eventual } from '../store/eventual.js'
 import { newId } from '../store/ids.js'
-import { subjectKey } from '../store/tables.js'
 import { Refusal } from './refusal.js'
 import { type PresentedToken, TOKEN_TYPE_URIS, type TokenRequest } from './request.js'
 
@@ -136,7 +135,8 @@ async function resolveApplication(context: PartiesContext): Promise<ResolvedSubj
   const { application, now } = context
   const identity: Identity = { kind: 'application', id: application.id }
   const keyHash = sessionKey(['application', application.id])
-  const look = () => context.sessions.byKey(context.snapshot.zoneId, keyHash, subjectKey(null, application.id))
+  const of = { issuer: null, subject: application.id }
+  const look = () => context.sessions.byKey(context.snapshot.zoneId, keyHash, of)
   const found = await usableSession(context, async () => (await look()).session)
   if (found !== undefined) return { identity, session: found }
   const open: NewSession = {
@@ -200,7 +200,7 @@ function resolveUser(subject: VerifiedSubject, context: PartiesContext): Eventua
   const keyHash = userSessionKey(subject, application.id)
   let last: Found = { session: undefined, notBefore: 0 }
   const look = (): Eventual<Session | undefined> =>
-    andThen(sessions.byKey(snapshot.zoneId, keyHash, subjectKey(identity.issuer, identity.id)), (found) => {
+    andThen(sessions.byKey(snapshot.zoneId, keyHash, { issuer: identity.issuer, subject: identity.id }), (found) => {
       last = found
       return found.session
     })
@@ -218,7 +218,7 @@ function resolveUser(subject: VerifiedSubject, context: PartiesContext): Eventua
   })
 }
 
-function openUserSession(context: PartiesContext, subject: VerifiedSubject, keyHash: Buffer): NewSession {
+function openUserSession(context: PartiesContext, subject: VerifiedSubject, keyHash: string): NewSession {
   return {
     id: newId(context.now),
     kind: 'user',
@@ -318,10 +318,10 @@ function asSession(context: PartiesContext, open: NewSession): Session {
   }
 }
 
-const userSessionKeys = new WeakMap<VerifiedSubject, Map<string, Buffer>>()
+const userSessionKeys = new WeakMap<VerifiedSubject, Map<string, string>>()
 
 // A token that is shown again is the same object, so what is hashed of it is hashed once for each application.
-function userSessionKey(subject: VerifiedSubject, applicationId: string): Buffer {
+function userSessionKey(subject: VerifiedSubject, applicationId: string): string {
   let keys = userSessionKeys.get(subject)
   if (keys === undefined) {
     keys = new Map()
@@ -336,8 +336,8 @@ function userSessionKey(subject: VerifiedSubject, applicationId: string): Buffer
   return key
 }
 
-function sessionKey(parts: readonly string[]): Buffer {
-  return hash('sha256', JSON.stringify(parts), 'buffer')
+function sessionKey(parts: readonly string[]): string {
+  return hash('sha256', JSON.stringify(parts), 'hex')
 }
 
 function refuseToken(field: 'subject_token' | 'actor_token', cause: string): never {

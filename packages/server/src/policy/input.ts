@@ -77,6 +77,9 @@ export const RESERVED_CONTEXT_KEYS: ReadonlySet<string> = new Set([
   'ip',
 ])
 
+/** An input that is being put together. */
+export type Mutable<T> = { -readonly [key in keyof T]: T[key] }
+
 const PRINCIPAL_TYPES: { readonly [kind in Identity['kind']]: PolicyInput['principal']['type'] } = {
   user: 'User',
   application: 'Application',
@@ -86,15 +89,17 @@ const PRINCIPAL_TYPES: { readonly [kind in Identity['kind']]: PolicyInput['princ
 /** The subject as policy sees it; of an application also what the zone knows of it. */
 export function principalInput(snapshot: ZoneSnapshot, subject: Identity): PolicyInput['principal'] {
   const application = subject.kind === 'user' ? undefined : snapshot.applications.get(subject.id)
-  return {
+  // What is absent must not be there as a member either: policy may ask which members there are.
+  const input: Mutable<PolicyInput['principal']> = {
     type: PRINCIPAL_TYPES[subject.kind],
     id: subject.id,
     zone_id: snapshot.zoneId,
-    ...(subject.issuer === undefined ? {} : { issuer: subject.issuer }),
-    ...(application === undefined ? {} : { registration_method: 'admin' }),
-    ...(application?.owner ? { owner: { ...application.owner } } : {}),
     labels: application?.labels ?? [],
   }
+  if (subject.issuer !== undefined) input.issuer = subject.issuer
+  if (application !== undefined) input.registration_method = 'admin'
+  if (application?.owner) input.owner = { ...application.owner }
+  return input
 }
 
 /** The session as policy sees it at `now`, all in milliseconds. */
@@ -105,14 +110,15 @@ export function sessionInput(
   lastUsedAt: number,
 ): NonNullable<PolicyInput['session']> {
   const { aal, age } = sessionStanding(session, snapshot.settings, now, lastUsedAt)
-  return {
+  const input: Mutable<NonNullable<PolicyInput['session']>> = {
     id: session.id,
     kind: session.kind,
     aal,
-    ...(session.acr === null ? {} : { acr: session.acr }),
     amr: session.amr,
-    ...(session.authTime === null ? {} : { auth_time: new Date(session.authTime).toISOString() }),
-    ...(age === undefined ? {} : { authenticated_seconds_ago: age }),
     expires_at: new Date(session.expiresAt).toISOString(),
   }
+  if (session.acr !== null) input.acr = session.acr
+  if (session.authTime !== null) input.auth_time = new Date(session.authTime).toISOString()
+  if (age !== undefined) input.authenticated_seconds_ago = age
+  return input
 }

@@ -65,6 +65,7 @@ const SKEW = 60_000
 const LONGEST_SUBJECT = 512
 
 interface Remembered {
+  readonly tokenType: string
   readonly subject: VerifiedSubject
   readonly keys: KeySet
 }
@@ -83,20 +84,21 @@ export function verifySubjectToken(request: SubjectTokenRequest): SubjectTokenRe
   const { snapshot, token, tokenType, issuerKeys, now } = request
   if (token.length > MAX_TOKEN_LENGTH) return failed('too_long')
   if (!TYPES_OF.has(tokenType)) return failed('unsupported_token_type')
-  const cacheKey = `${snapshot.zoneId} ${tokenType} ${hash('sha256', token, 'base64url')}`
-  const remembered = verified.get(cacheKey)
-  if (remembered === undefined) return verifyAnew(request, cacheKey)
+  const tokenHash = hash('sha256', token, 'base64url')
+  const remembered = verified.get(tokenHash)
+  if (remembered?.tokenType !== tokenType) return verifyAnew(request, tokenHash)
   const { issuer } = remembered.subject
+  // The row of an issuer is one zone's, so a token remembered for another zone does not stand here.
   const stands = snapshot.issuers.get(issuer.issuer)?.includes(issuer) === true
   const keys = issuerKeys.current(issuer, now)
-  if (!stands || keys !== remembered.keys) return verifyAnew(request, cacheKey)
+  if (!stands || keys !== remembered.keys) return verifyAnew(request, tokenHash)
   if (!isAllowed(issuer, request.applicationId)) return failed('application_not_allowed')
   return remembered.subject.expiresAt + SKEW > now
     ? { kind: 'verified', subject: remembered.subject }
     : failed('expired')
 }
 
-async function verifyAnew(request: SubjectTokenRequest, cacheKey: string): Promise<SubjectTokenResult> {
+async function verifyAnew(request: SubjectTokenRequest, tokenHash: string): Promise<SubjectTokenResult> {
   const { token, tokenType, now, issuerKeys } = request
   const jws = parseCompact(token)
   if (jws === undefined) return failed('malformed')
@@ -114,7 +116,7 @@ async function verifyAnew(request: SubjectTokenRequest, cacheKey: string): Promi
     if (candidateKeys(keys, jws).length === 0) return failed('unknown_key')
   }
   if (!(await verifyWith(keys, jws))) return failed('bad_signature')
-  verified.set(cacheKey, { subject, keys })
+  verified.set(tokenHash, { tokenType, subject, keys })
   return { kind: 'verified', subject }
 }
 

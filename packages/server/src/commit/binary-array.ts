@@ -19,7 +19,23 @@ const ABSENT = -1
 const UUID: Element<string> = {
   oid: 2950,
   length: () => 16,
-  write: (into, value, at) => into.write(value.replaceAll('-', ''), at, 'hex'),
+  write: writeUuid,
+}
+
+const HYPHEN = 45
+const NINE = 57
+
+// Digit by digit: to take the hyphens out first and let the buffer read the rest took three times as long.
+function writeUuid(into: Buffer, id: string, start: number): void {
+  let at = start
+  for (let i = 0; i < id.length; i += 2) {
+    if (id.charCodeAt(i) === HYPHEN) i++
+    into[at++] = (digit(id.charCodeAt(i)) << 4) | digit(id.charCodeAt(i + 1))
+  }
+}
+
+function digit(code: number): number {
+  return code <= NINE ? code - 48 : code - 87
 }
 
 const INT4: Element<number> = { oid: 23, length: () => 4, write: (into, value, at) => into.writeInt32BE(value, at) }

@@ -16,7 +16,10 @@ type Row = { readonly [column: string]: unknown }
  * number of its item, the first being 1; and what few items have as {@link encodeRest}.
  */
 export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean): (Buffer | boolean | string | null)[] {
-  const anchors = items.flatMap((item, n) => item.anchors.map((anchor) => ({ n: n + 1, zone: item.zoneId, ...anchor })))
+  const anchors: { readonly n: number; readonly zone: string; readonly id: string; readonly version: number }[] = []
+  items.forEach(({ zoneId, anchors: own }, index) => {
+    for (const { sessionId, version } of own) anchors.push({ n: index + 1, zone: zoneId, id: sessionId, version })
+  })
   return [
     resubmitted,
     uuidArray(items.map(({ zoneId }) => zoneId)),
@@ -27,7 +30,7 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
     textArray(items.map(({ event }) => event.openings)),
     int4Array(anchors.map(({ n }) => n)),
     uuidArray(anchors.map(({ zone }) => zone)),
-    uuidArray(anchors.map(({ sessionId }) => sessionId)),
+    uuidArray(anchors.map(({ id }) => id)),
     int8Array(anchors.map(({ version }) => version)),
     encodeRest(items),
   ]

@@ -28,7 +28,6 @@ interface Case {
   readonly attempt: Attempt
   readonly parties: Parties
   readonly binding: Binding
-  readonly principalId: string
 }
 
 /** What a request presents of earlier ones. */
@@ -51,7 +50,7 @@ export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: b
   try {
     const resolving = resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
     const parties = resolving instanceof Promise ? await resolving : resolving
-    it = { deps, attempt, parties, binding: new Binding(request, parties), principalId: principalOf(parties) }
+    it = { deps, attempt, parties, binding: new Binding(request, parties) }
     if (request.resources.length === 0 && request.scopes.length > 0) {
       throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
     }
@@ -62,16 +61,16 @@ export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: b
     if (!(error instanceof Refusal)) throw error
     if (it === undefined) return planRefusal(attempt, error)
     const failed = error instanceof FailedProof
-    const { parties, principalId } = it
-    const throttle = failed ? { applicationId: application.id, principalId, failed } : undefined
+    const { parties } = it
+    const throttle = failed ? { applicationId: application.id, principalId: principalOf(parties), failed } : undefined
     return planRefusal(attempt, error, { parties, throttle })
   }
 }
 
-async function readPast({ deps, attempt, parties, binding, principalId }: Case): Promise<Past> {
+async function readPast({ deps, attempt, parties, binding }: Case): Promise<Past> {
   let recovery = await readRecovery(deps.db, attempt, binding)
   // Before the targets: a proof for another request is a failed proof whatever that request is for.
-  const presented = await lookAtChallenge(deps, attempt.request, parties, binding, principalId)
+  const presented = await lookAtChallenge(deps, attempt.request, parties, binding, principalOf(parties))
   if (presented?.kind === 'spent') {
     // Between the two looks the first request of this key may have been committed.
     recovery ??= await readRecovery(deps.db, attempt, binding)
@@ -115,7 +114,7 @@ function planIssue(
   judgement: Judgement & { kind: 'allowed' },
   presented: Presented | undefined,
 ): Plan {
-  const { deps, attempt, parties, binding, principalId } = it
+  const { deps, attempt, parties, binding } = it
   const { request, application } = attempt
   const [first, ...rest] = judgement.used.map(({ id }) => id)
   const event = exchangeEvent(attempt, claims.txn, {
@@ -146,13 +145,15 @@ function planIssue(
           ids: [first, ...rest],
           applicationId: application.id,
           sessionId: parties.session.id,
-          principalId,
+          principalId: principalOf(parties),
           bindingHash: binding.hash,
           secretHash: hashSecret(request.challenge.response),
         }
       : undefined,
     throttle:
-      consumes && presented.hadFailures ? { applicationId: application.id, principalId, failed: false } : undefined,
+      consumes && presented.hadFailures
+        ? { applicationId: application.id, principalId: principalOf(parties), failed: false }
+        : undefined,
   })
   return { item, answer: (receipt) => issue(deps, it, claims, receipt) }
 }

@@ -24,20 +24,19 @@ const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
  */
 export function parseForm(body: string): Map<string, string[]> {
   const form = new Map<string, string[]>()
-  const seen = new Set<string>()
+  const empty = new Set<string>()
   if (body === '') return form
   for (const pair of body.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
-    if (seen.has(name) && !REPEATABLE.has(name)) {
+    const values = form.get(name)
+    if ((values !== undefined || (empty.size > 0 && empty.has(name))) && !REPEATABLE.has(name)) {
       throw new OAuthError('invalid_request', `${nameable(name)} is given more than once`)
     }
-    seen.add(name)
-    if (value === '') continue
-    const values = form.get(name)
-    if (values === undefined) form.set(name, [value])
+    if (value === '') empty.add(name)
+    else if (values === undefined) form.set(name, [value])
     else values.push(value)
   }
   return form

@@ -26,6 +26,8 @@ export async function migrate(connection: Connection): Promise<void> {
   })
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
+    // The usual start finds nothing to do: one question instead of a dozen to the catalogue, 5 ms instead of 35.
+    if (await isCurrent(db)) return
     await createSchema(db)
     const migrator = new Migrator({
       db,
@@ -38,6 +40,21 @@ export async function migrate(connection: Connection): Promise<void> {
     await db.destroy()
   }
 }
+
+/** Whether exactly these migrations are done; with any other, or before the first, the answer is the migrator's. */
+async function isCurrent(db: Kysely<unknown>): Promise<boolean> {
+  const wanted = Object.keys(migrations)
+  try {
+    const done = sql<{ name: string }>`SELECT name FROM countersign.kysely_migration ORDER BY name`
+    const { rows } = await done.execute(db)
+    return rows.length === wanted.length && rows.every(({ name }, n) => name === wanted[n])
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === UNDEFINED_TABLE) return false
+    throw error
+  }
+}
+
+const UNDEFINED_TABLE = '42P01'
 
 // CREATE SCHEMA IF NOT EXISTS is not atomic against itself, so it stands under a lock of its own.
 async function createSchema(db: Kysely<unknown>): Promise<void> {

@@ -35,8 +35,9 @@ export async function ensureCluster(options: {
   readonly binaries: Binaries
   readonly runAs: RunAs | undefined
   readonly signal?: AbortSignal | undefined
+  readonly onIdle?: (() => void) | undefined
 }): Promise<'found' | 'created'> {
-  const { cluster, binaries, runAs, signal } = options
+  const { cluster, binaries, runAs, signal, onIdle } = options
   await removeUnfinished(cluster)
   if (await isThere(cluster)) {
     await checkVersion(cluster)
@@ -50,7 +51,7 @@ export async function ensureCluster(options: {
   if (initial !== undefined) await chownAll(fresh, initial)
   const initdb = (args: readonly string[], user: RunAs | undefined) =>
     run(binaries.initdb, [`--pgdata=${directoryArgument(fresh, runAs)}`, ...args], fresh, user, signal)
-  await initdb(
+  const creating = initdb(
     [
       `--username=${SUPERUSER}`,
       '--auth-local=trust',
@@ -64,6 +65,8 @@ export async function ensureCluster(options: {
     ],
     initial,
   )
+  onIdle?.()
+  await creating
   if (runAs !== undefined) await chownAll(fresh, runAs)
   await initdb(['--sync-only'], runAs)
   await rename(fresh, cluster)

@@ -23,6 +23,7 @@ export interface PostmasterOptions {
   readonly settings: Readonly<Record<string, string>>
   readonly log: (line: string) => void
   readonly signal?: AbortSignal | undefined
+  readonly onIdle?: (() => void) | undefined
 }
 
 /** A PostgreSQL server that accepts connections. */
@@ -43,6 +44,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   for (let attempt = 1; ; attempt += 1) {
     const stalePid = await stopSurvivor(options.cluster, options.log)
     const server = await spawnServer(options, stalePid)
+    options.onIdle?.()
     const watchdog = spawnWatchdog(server, options.runtimeDirectory)
     void server.ended.then(() => watchdog.kill('SIGKILL'))
     const postmaster: Postmaster = { pid: server.pid, ended: server.ended, stop: () => stop(server) }

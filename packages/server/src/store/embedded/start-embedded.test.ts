@@ -183,6 +183,16 @@ describe('a start', () => {
     expect(half()).toEqual([])
   })
 
+  test('says when there is time for other work, whether it makes a database or finds one', async () => {
+    for (const round of ['made', 'found']) {
+      const said: string[] = []
+      const starting = startEmbedded({ dataDir, log: () => {}, onIdle: () => said.push('idle') })
+      const embedded = await starting.finally(() => said.push('ready'))
+      await embedded.stop()
+      expect(said, round).toEqual(round === 'made' ? ['idle', 'idle', 'ready'] : ['idle', 'ready'])
+    }
+  })
+
   test('can be given up, and leaves nothing then either', async () => {
     const giveUp = new AbortController()
     const starting = startEmbedded({ dataDir, log: () => {}, signal: giveUp.signal })

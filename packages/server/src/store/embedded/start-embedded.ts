@@ -37,6 +37,7 @@ const NAME = 'countersign'
  *
  * @param options.log Gets what the server has to say, a line at a time.
  * @param options.signal Gives up a start that is still under way.
+ * @param options.onIdle Told, at least once, when only PostgreSQL's programs have something to do: time for other work.
  * @param options.settings PostgreSQL settings over {@link SETTINGS}, for tests.
  * @throws EmbeddedError
  *
@@ -48,9 +49,10 @@ export async function startEmbedded(options: {
   readonly dataDir: string
   readonly log: (line: string) => void
   readonly signal?: AbortSignal | undefined
+  readonly onIdle?: () => void
   readonly settings?: Readonly<Record<string, string>>
 }): Promise<Embedded> {
-  const { log, signal } = options
+  const { log, signal, onIdle } = options
   const undo: (() => Promise<void>)[] = []
   const undoAll = async () => {
     for (const step of undo.reverse()) await step()
@@ -66,7 +68,7 @@ export async function startEmbedded(options: {
     await replaceRuntimeDirectory(dataDir, runtime)
     const binaries = await prepareBinaries(runAs, runtime.programs)
     signal?.throwIfAborted()
-    if ((await ensureCluster({ cluster, binaries, runAs, signal })) === 'created')
+    if ((await ensureCluster({ cluster, binaries, runAs, signal, onIdle })) === 'created')
       log(`created the database in ${cluster}`)
     const { socketDirectory } = runtime
     const settings = { ...SETTINGS, ...options.settings }
@@ -79,6 +81,7 @@ export async function startEmbedded(options: {
       settings,
       log,
       signal,
+      onIdle,
     })
     undo.push(() => server.stop())
     await ensureDatabase(socketDirectory)

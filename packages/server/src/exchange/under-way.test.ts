@@ -1,12 +1,12 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
-import { limitUnderWay } from './under-way.js'
+import { limitUnderWay, type Room, watchRest } from './under-way.js'
 
 let app: FastifyInstance | undefined
 afterEach(() => app?.close())
 
-/** Listens with room for two; who asks is answered when `finish` is called. */
-async function serve() {
+/** Listens with room for two, on a main thread that has time; who asks is answered when `finish` is called. */
+async function serve(room: Partial<Room> = {}) {
   const finish: (() => void)[] = []
   const served = fastify()
   app = served
@@ -14,7 +14,7 @@ async function serve() {
     reply.header('x-request-id', request.id)
     done()
   })
-  limitUnderWay(served, 2)
+  limitUnderWay(served, { most: 2, restlessMs: () => 0, ...room })
   served.post('/', async () => {
     await new Promise<void>((resolve) => finish.push(resolve))
     return { ok: true }
@@ -70,4 +70,38 @@ it('there is room again when somebody has left', async () => {
       return (await asked).status
     })
     .toBe(200)
+})
+
+it('a burst is taken in, and once the main thread has had no rest for longer than that, fewer are', async () => {
+  let restless = 0
+  const { ask, finish, waiting } = await serve({ most: 3, mostWithoutRest: 1, restlessMs: () => restless })
+  const underWay = [ask(), ask()]
+  await waiting(2)
+  restless = 60_000
+  expect((await ask()).status).toBe(503)
+  // Whoever was let in is answered.
+  for (const resolve of finish) resolve()
+  for (const answer of await Promise.all(underWay)) expect(answer.status).toBe(200)
+  underWay.push(ask())
+  await waiting(3)
+  expect((await ask()).status).toBe(503)
+  restless = 0
+  underWay.push(ask())
+  await waiting(4)
+  for (const resolve of finish) resolve()
+  for (const answer of await Promise.all(underWay)) expect(answer.status).toBe(200)
+})
+
+it('a main thread that waits has rest, and one that works has none', async () => {
+  const restless = watchRest()
+  const workUntil = async (end: number): Promise<void> => {
+    while (performance.now() < end) {
+      restless()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await workUntil(performance.now() + 120)
+  expect(restless()).toBeGreaterThan(80)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(restless()).toBeLessThan(20)
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Answer } from './answer-reader.js'
 import type { NextRequest } from './closed-loop.js'
 import { type Connection, openConnections, type Target } from './connection.js'
@@ -21,12 +22,19 @@ export interface OpenLoopResult extends LoadResult {
 }
 
 /**
+ * A connection is open for its client before the server has taken it. Taking a thousand at once holds a server up for
+ * longer than the waits that are measured, and is no part of a load at a fixed rate.
+ */
+const SETTLE_MS = 200
+
+/**
  * Sends requests at a fixed rate, whatever becomes of them. A request's time runs from when it was due, not from when it
  * could be sent, so that a server that falls behind cannot hide it. Arrivals are looked at once a millisecond, which adds
  * up to that much to every time.
  */
 export async function openLoop(load: OpenLoop): Promise<OpenLoopResult> {
   const connections = await openConnections(load.targets, load.connections, load.onAnswer !== undefined)
+  await sleep(SETTLE_MS)
   const idle = [...connections]
   const overdue: number[] = []
   const tally = new Tally()

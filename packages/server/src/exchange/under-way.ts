@@ -30,7 +30,7 @@ const REST = 0.02
  * What is short decides how many that is. While it is the disk, more of them make larger commits. Once it is the main
  * thread, each turn of its loop, of which an answer takes several, grows with them: at twice the load that can be
  * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 40 to 95 and 11 to 19,
- * with as many answered or more. With 64 whatever is short, every burst was refused in part.
+ * with as many answered or more. With 48 whatever is short, 2 to 8 % were refused at half that load too.
  */
 export function limitUnderWay(app: FastifyInstance, room: Partial<Room> = {}): void {
   const { most = MOST_UNDER_WAY, mostWithoutRest = MOST_WITHOUT_REST, restlessMs = watchRest() } = room

@@ -14,7 +14,7 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
   return async (app) => {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
-    limitUnderWay(app)
+    const onRequest = limitUnderWay()
     const answer = (request: FastifyRequest, reply: FastifyReply) => answerTokenRequest(exchange, request, reply)
     for (const [prefix, of] of [
       ['', 'the zone in the form'],
@@ -23,6 +23,7 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
       app.post(
         `${prefix}/oauth/2/token`,
         {
+          onRequest,
           config: { cors: true },
           validatorCompiler: describeOnly,
           schema: {

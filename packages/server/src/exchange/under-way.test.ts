@@ -14,7 +14,7 @@ async function serve(room: Partial<Room> = {}) {
     reply.header('x-request-id', request.id)
     done()
   })
-  limitUnderWay(served, { most: 2, restlessMs: () => 0, ...room })
+  served.addHook('onRequest', limitUnderWay({ most: 2, restlessMs: () => 0, ...room }))
   served.post('/', async () => {
     await new Promise<void>((resolve) => finish.push(resolve))
     return { ok: true }

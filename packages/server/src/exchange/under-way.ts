@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { FastifyInstance } from 'fastify'
+import type { onRequestHookHandler } from 'fastify'
 
 /** As many as one commit takes: what comes beyond them could only wait, and would make everybody wait longer. */
 export const MOST_UNDER_WAY = 256
@@ -24,7 +24,7 @@ const LOOK_EVERY_MS = 10
 const REST = 0.02
 
 /**
- * Refuses requests of this plugin's routes with 503 and `Retry-After` when more are under way than can be answered in time.
+ * A hook that refuses requests of its routes with 503 and `Retry-After` when more are under way than can be answered in time.
  * Nothing is read of them, and nothing is thrown: too much to do is when a refusal must cost next to nothing.
  *
  * What is short decides how many that is. While it is the disk, more of them make larger commits. Once it is the main
@@ -32,14 +32,14 @@ const REST = 0.02
  * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 40 to 95 and 11 to 19,
  * with as many answered or more. With 48 whatever is short, 2 to 8 % were refused at half that load too.
  */
-export function limitUnderWay(app: FastifyInstance, room: Partial<Room> = {}): void {
+export function limitUnderWay(room: Partial<Room> = {}): onRequestHookHandler {
   const { most = MOST_UNDER_WAY, mostWithoutRest = MOST_WITHOUT_REST, restlessMs = watchRest() } = room
   let underWay = 0
   const isRoom = (): boolean => {
     const restless = restlessMs() > BURST_MS
     return underWay < (restless ? Math.min(most, mostWithoutRest) : most)
   }
-  app.addHook('onRequest', (request, reply, done) => {
+  return (request, reply, done) => {
     if (isRoom()) {
       underWay++
       // Comes after an answer, and when the client leaves without one.
@@ -64,7 +64,7 @@ export function limitUnderWay(app: FastifyInstance, room: Partial<Room> = {}): v
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined) reply.raw.setHeader(name, value)
     reply.raw.writeHead(503).end(body)
-  })
+  }
 }
 
 /** Tells for how long the event loop has had something to do all the time. Looks only when it is asked: no timer. */

@@ -28,12 +28,12 @@ export async function listChallenges(db: Db, zoneId: string, filter: ChallengeFi
   if (filter.type !== undefined) conditions.push(sql`c.challenge_type = ${filter.type}`)
   if (filter.principal !== undefined) conditions.push(isPrincipal(filter.principal))
   if (filter.after !== null) conditions.push(sql`c.id < ${filter.after}`)
-  return selectListed(db, zoneId, sql`${sql.join(conditions, sql` AND `)} ORDER BY c.id DESC LIMIT ${filter.limit}`)
+  return selectListed(db, sql`${sql.join(conditions, sql` AND `)} ORDER BY c.id DESC LIMIT ${filter.limit}`)
 }
 
 /** One challenge as an administrator sees it. */
 export async function getChallenge(db: Db, zoneId: string, id: string): Promise<ListedChallenge | undefined> {
-  return (await selectListed(db, zoneId, sql`c.zone_id = ${zoneId} AND c.id = ${id}`))[0]
+  return (await selectListed(db, sql`c.zone_id = ${zoneId} AND c.id = ${id}`))[0]
 }
 
 // The key of an identity is the JSON of [kind, issuer, id], so its end is the id; a quote within one is escaped.
@@ -42,10 +42,10 @@ function isPrincipal(principal: string): RawBuilder<boolean> {
   return sql<boolean>`(c.principal_id = ${principal} OR right(c.principal_id, ${[...end].length}) = ${end})`
 }
 
-async function selectListed(db: Db, zoneId: string, where: RawBuilder<unknown>): Promise<ListedChallenge[]> {
+async function selectListed(db: Db, where: RawBuilder<unknown>): Promise<ListedChallenge[]> {
   const rows = await sql<ListedRow>`
-    SELECT c.*, ${STATE} AS state, a.name AS application_name, ${hasSuccessor(zoneId, 'c')} AS has_successor,
-      ${proofsOf(zoneId, 'c')} AS proofs
+    SELECT c.*, ${STATE} AS state, a.name AS application_name, ${sql.raw(hasSuccessor('c'))} AS has_successor,
+      ${sql.raw(proofsOf('c'))} AS proofs
     FROM step_up_challenges c
       LEFT JOIN applications a ON a.zone_id = c.zone_id AND a.id = c.application_id
     WHERE ${where}`.execute(db)
@@ -74,7 +74,7 @@ const STATE = sql<ChallengeState>`CASE
 /** A challenge as it stands under the zone's lock. */
 export async function readLocked(tx: Tx, zoneId: string, id: string): Promise<StoredChallenge | undefined> {
   const rows = await sql<ChallengeRow>`
-    SELECT c.*, ${proofsOf(zoneId, 'c')} AS proofs FROM step_up_challenges c
+    SELECT c.*, ${sql.raw(proofsOf('c'))} AS proofs FROM step_up_challenges c
     WHERE c.zone_id = ${zoneId} AND c.id = ${id}`.execute(tx)
   const row = rows.rows[0]
   return row === undefined ? undefined : storedChallenge(row)

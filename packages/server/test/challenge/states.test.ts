@@ -196,6 +196,44 @@ test('a challenge is read with its chain, its secrets and the throttle of who as
   expect((await readChallenge(world.db, world.zoneId, 'no id', caller)).throttle?.failures).toHaveLength(1)
 })
 
+test('challenges that are asked for at the same moment are read together, and each asker gets its own', async () => {
+  const ids = await Promise.all(Array.from({ length: 4 }, async () => (await world.challenge()).id))
+  const [first = '', ...rest] = ids
+  const successor = await world.challenge({ predecessorId: first, principalId: 'erin' })
+  const otherZone = newId(await world.now())
+  const caller = { applicationId: world.applicationId, principalId: 'mallory' }
+  await sql`INSERT INTO challenge_throttles (zone_id, application_id, principal_id, failures)
+    VALUES (${world.zoneId}, ${world.applicationId}, 'mallory', ARRAY[countersign.now()])`.execute(world.db)
+  const before = node.queries()
+  const readings = await Promise.all([
+    ...[successor.id, ...rest].map((id) => readChallenge(node.db, world.zoneId, id)),
+    readChallenge(node.db, otherZone, first),
+    readChallenge(node.db, world.zoneId, first, caller),
+    readChallenge(node.db, world.zoneId, 'no id'),
+  ])
+  expect(node.queries() - before).toBe(1)
+  expect(readings.map(({ challenge }) => challenge?.id)).toEqual([successor.id, ...rest, undefined, first, undefined])
+  expect(readings.map(({ challenge }) => challenge?.predecessors.map(({ id }) => id))).toEqual([
+    [first],
+    ...rest.map(() => []),
+    undefined,
+    [],
+    undefined,
+  ])
+  expect(readings.map(({ throttle }) => throttle?.failures.length)).toEqual(
+    readings.map((_, n) => (n === 5 ? 1 : undefined)),
+  )
+  expect(readings.map(({ challenge }) => challenge?.hasSuccessor)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    undefined,
+    true,
+    undefined,
+  ])
+})
+
 test('a chain is satisfied only when all of it is', async () => {
   const first = await world.challenge({ type: 'mfa', satisfied: true, ttlMs: -1_000 })
   const last = await world.challenge({ predecessorId: first.id, satisfied: true })

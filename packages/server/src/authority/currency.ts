@@ -1,6 +1,5 @@
-import { sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
-import type { Db } from '../store/database.js'
+import { type Db, prepared, type Statement } from '../store/database.js'
 import type { Session } from './session-anchors.js'
 import type { ZoneSnapshot } from './snapshot.js'
 
@@ -28,16 +27,23 @@ export class Currency {
   }
 }
 
+const READ_STANDINGS: Statement = {
+  name: 'standings',
+  text: `
+    SELECT q.key, h.revision, (
+      SELECT version FROM sessions WHERE zone_id = q.zone AND id = q.session AND status = 'active'
+        AND expires_at > (SELECT countersign.now())) AS session_version
+    FROM jsonb_to_recordset($1::jsonb) AS q(key text, zone uuid, session uuid)
+    CROSS JOIN LATERAL (SELECT revision FROM zone_heads WHERE zone_id = q.zone OFFSET 0) h`,
+}
+
 async function readStandings(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, Standing>> {
   const asked = keys.map((key) => {
     const [zone, session] = key.split(' ')
     return { key, zone, session: session === '' ? null : session }
   })
-  const found = await sql<{ key: string; revision: number; session_version: number | null }>`
-    SELECT q.key, h.revision, s.version AS session_version
-    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS q(key text, zone uuid, session uuid)
-    JOIN zone_heads h ON h.zone_id = q.zone
-    LEFT JOIN sessions s ON s.zone_id = q.zone AND s.id = q.session AND s.status = 'active'
-      AND s.expires_at > countersign.now()`.execute(db)
-  return new Map(found.rows.map((row) => [row.key, { revision: row.revision, sessionVersion: row.session_version }]))
+  const found = await prepared<{ key: string; revision: number; session_version: number | null }>(db, READ_STANDINGS, [
+    JSON.stringify(asked),
+  ])
+  return new Map(found.map((row) => [row.key, { revision: row.revision, sessionVersion: row.session_version }]))
 }

@@ -1,7 +1,7 @@
 import type { Aal } from '@countersign/protocol'
 import { type Selectable, sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
-import type { Db } from '../store/database.js'
+import { type Db, prepared, type Statement } from '../store/database.js'
 import type { Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
 import { type SessionsTable, subjectKey, type ZoneSettings } from '../store/tables.js'
@@ -151,19 +151,28 @@ type Query =
 
 type SessionRow = Selectable<SessionsTable> & { not_before: number | null }
 
-async function readSessions(db: Db, queries: readonly string[]): Promise<ReadonlyMap<string, Found>> {
-  const found = await sql<{ n: number } & (SessionRow | { id: null; not_before: number | null })>`
+const READ_SESSIONS: Statement = {
+  name: 'sessions',
+  text: `
     SELECT q.n, s.*, c.not_before
-    FROM jsonb_to_recordset(${`[${queries.map((query, n) => `{"n":${n},${query.slice(1)}`).join(',')}]`}::jsonb)
-      AS q(n int, zone uuid, id uuid, hash bytea, subject_key text)
+    FROM jsonb_to_recordset($1::jsonb) AS q(n int, zone uuid, id uuid, hash bytea, subject_key text)
     LEFT JOIN LATERAL (
       SELECT * FROM sessions WHERE zone_id = q.zone AND id = q.id
-      UNION ALL SELECT * FROM sessions WHERE zone_id = q.zone AND key_hash = q.hash) s ON true
-    LEFT JOIN subject_cutoffs c ON c.zone_id = q.zone AND c.subject_key = coalesce(s.subject_key, q.subject_key)`.execute(
+      UNION ALL SELECT * FROM sessions WHERE zone_id = q.zone AND key_hash = q.hash OFFSET 0) s ON true
+    LEFT JOIN LATERAL (
+      SELECT not_before FROM subject_cutoffs
+      WHERE zone_id = q.zone AND subject_key = coalesce(s.subject_key, q.subject_key) OFFSET 0) c ON true`,
+}
+
+async function readSessions(db: Db, queries: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+  const asked = `[${queries.map((query, n) => `{"n":${n},${query.slice(1)}`).join(',')}]`
+  const found = await prepared<{ n: number } & (SessionRow | { id: null; not_before: number | null })>(
     db,
+    READ_SESSIONS,
+    [asked],
   )
   return new Map(
-    found.rows.map((row) => [
+    found.map((row) => [
       queries[row.n] ?? '',
       { session: row.id === null ? undefined : toSession(row), notBefore: row.not_before ?? 0 },
     ]),

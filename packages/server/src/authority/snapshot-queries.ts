@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely'
-import type { Db, Tx } from '../store/database.js'
+import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import type {
   ApplicationSecretsTable,
   ApplicationsTable,
@@ -24,13 +24,14 @@ import type {
 // Beyond so many changed rows a reload costs less than picking them.
 const MOST_CHANGES = 500
 
+const READ_REVISIONS: Statement = {
+  name: 'revisions',
+  text: 'SELECT zone_id, revision FROM zone_heads WHERE zone_id = ANY ($1::uuid[])',
+}
+
 /** The revision of each zone that exists. */
 export async function readRevisions(db: Db, zoneIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const rows = await db
-    .selectFrom('zone_heads')
-    .select(['zone_id', 'revision'])
-    .where('zone_id', 'in', zoneIds)
-    .execute()
+  const rows = await prepared<{ zone_id: string; revision: number }>(db, READ_REVISIONS, [zoneIds])
   return new Map(rows.map((row) => [row.zone_id, row.revision]))
 }
 

@@ -49,8 +49,6 @@ function readingsOf(db: Db): BatchedRead<ChallengeReading> {
   return held
 }
 
-// Each OFFSET 0 has the rows looked up one by one. Joined, they would be found by the conditions that the planner takes
-// for the narrowest, and where most challenges of a zone have just been satisfied it reads all of them for that.
 const READ_CHALLENGES: Statement = {
   name: 'challenges',
   text: `

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SigningKey } from '../authority/snapshot.js'
-import type { Db, Tx } from '../store/database.js'
+import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import type { SessionsTable } from '../store/tables.js'
 
 export async function insertKey(tx: Tx, zoneId: string, key: SigningKey): Promise<void> {
@@ -63,26 +63,37 @@ export interface SessionState {
   readonly expiresAt: number
 }
 
+const READ_SESSION_STATES: Statement = {
+  name: 'session states',
+  text: `
+    SELECT q.key, s.kind, s.issuer, s.subject, s.status, s.expires_at
+    FROM jsonb_to_recordset($1::jsonb) AS q(key text, zone uuid, id uuid)
+    CROSS JOIN LATERAL (SELECT * FROM sessions WHERE zone_id = q.zone AND id = q.id OFFSET 0) s`,
+}
+
 /** Reads sessions, each key a zone's id and a session's id with a space between. */
 export async function readSessionStates(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SessionState>> {
-  const found = await sql<Omit<SessionState, 'expiresAt'> & { key: string; expires_at: number }>`
-    SELECT q.key, s.kind, s.issuer, s.subject, s.status, s.expires_at
-    FROM jsonb_to_recordset(${asked(keys)}::jsonb) AS q(key text, zone uuid, id uuid)
-    JOIN sessions s ON s.zone_id = q.zone AND s.id = q.id`.execute(db)
+  type Row = Omit<SessionState, 'expiresAt'> & { key: string; expires_at: number }
+  const found = await prepared<Row>(db, READ_SESSION_STATES, [asked(keys)])
   return new Map(
-    found.rows.map(({ key, kind, issuer, subject, status, expires_at }) => [
+    found.map(({ key, kind, issuer, subject, status, expires_at }) => [
       key,
       { kind, issuer, subject, status, expiresAt: expires_at },
     ]),
   )
 }
 
+const READ_REVOKED: Statement = {
+  name: 'revoked mandates',
+  text: `
+    SELECT q.key FROM jsonb_to_recordset($1::jsonb) AS q(key text, zone uuid, id uuid)
+    CROSS JOIN LATERAL (SELECT FROM revoked_mandates WHERE zone_id = q.zone AND jti = q.id OFFSET 0) r`,
+}
+
 /** Which mandates were revoked, each key a zone's id and a `jti` with a space between. */
 export async function readRevoked(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, true>> {
-  const found = await sql<{ key: string }>`
-    SELECT q.key FROM jsonb_to_recordset(${asked(keys)}::jsonb) AS q(key text, zone uuid, id uuid)
-    JOIN revoked_mandates r ON r.zone_id = q.zone AND r.jti = q.id`.execute(db)
-  return new Map(found.rows.map(({ key }) => [key, true]))
+  const found = await prepared<{ key: string }>(db, READ_REVOKED, [asked(keys)])
+  return new Map(found.map(({ key }) => [key, true]))
 }
 
 function asked(keys: readonly string[]): string {

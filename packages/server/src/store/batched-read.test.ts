@@ -15,6 +15,19 @@ test('keys asked for while a query is on its way share the next one', async () =
   expect(asked).toEqual([['a'], ['b', 'none']])
 })
 
+test('keys asked for in one turn of the event loop share a query, even when nothing is on its way', async () => {
+  const asked: (readonly string[])[] = []
+  const reads = new BatchedRead(async (keys) => {
+    asked.push(keys)
+    return new Map(keys.map((key) => [key, key]))
+  })
+  const first = reads.ask('a')
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(await Promise.all([first, reads.ask('b')])).toEqual(['a', 'b'])
+  expect(asked).toEqual([['a', 'b']])
+})
+
 test('a query that fails fails those who asked for it and nobody else', async () => {
   let fail = true
   const reads = new BatchedRead((keys) =>

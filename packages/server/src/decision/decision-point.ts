@@ -1,7 +1,7 @@
 import type { DecisionData } from '@countersign/protocol'
 import { parseBasic } from '../authority/caller/basic.js'
 import { Currency } from '../authority/currency.js'
-import type { Session, SessionAnchors } from '../authority/session-anchors.js'
+import type { SessionAnchors } from '../authority/session-anchors.js'
 import { SAMPLED_ALLOWS } from '../authority/settings/schemas.js'
 import type { Application, Resource, Snapshots, ZoneSnapshot } from '../authority/snapshot.js'
 import type { CommitQueue } from '../commit/queue.js'
@@ -21,7 +21,7 @@ import {
 } from './caller.js'
 import { type Decided, decide } from './decide.js'
 import { decisionEvent } from './event.js'
-import { zoneOfApplication } from './queries.js'
+import { SubjectLooks, zoneOfApplication } from './queries.js'
 import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
 import { resolveSubject, type Subject } from './standing.js'
 
@@ -75,14 +75,16 @@ const MOST_ATTEMPTS = 4
 /** Answers whether subjects may do things: the same policy, grants and snapshot as the exchange, without its token. */
 export class DecisionPoint {
   readonly #currency: Currency
+  readonly #looks: SubjectLooks
 
   constructor(private readonly deps: DecisionDeps) {
     this.#currency = new Currency(deps.db)
+    this.#looks = new SubjectLooks(deps.db)
   }
 
   /**
-   * Answers questions, in their order. Each answer was still true after this was called: before it is given, what it
-   * was computed from is held against the database, by the commit that records it or by one read for many.
+   * Answers questions, in their order. Each answer was still true after this was called: what it was computed from is
+   * held against the database, by the commit that records it or by a read that came after the question, one for many.
    *
    * A question is not a use of the session it is about: a page that is left open and keeps asking must not keep a level
    * from lapsing.
@@ -137,8 +139,7 @@ export class DecisionPoint {
         const about = { ...request, resource: { type: RESOURCE_TYPE, id: resource.identifier }, explain: false }
         if (this.#decide(origin, snapshot, caller, subject, about).policy.kind === 'allow') resources.push(resource)
       }
-      const { session } = subject.standing
-      if (!this.#remains(await this.#currency.holds(snapshot, session), session)) return 'stale'
+      if (!(await this.#holds(snapshot, subject))) return 'stale'
       return { resources, policyVersion: snapshot.policyVersion }
     })
   }
@@ -216,7 +217,13 @@ export class DecisionPoint {
       const key = JSON.stringify([subject.type, subject.id, subject.issuer ?? null, assertedAal])
       const known =
         resolved.get(key) ??
-        resolveSubject(this.deps, snapshot, caller, { subject, assertedAal }, this.deps.clock.now())
+        resolveSubject(
+          { sessions: this.deps.sessions, looks: this.#looks },
+          snapshot,
+          caller,
+          { subject, assertedAal },
+          this.deps.clock.now(),
+        )
       resolved.set(key, known)
       return known
     }
@@ -237,14 +244,15 @@ export class DecisionPoint {
   async #settle(answer: Answer): Promise<DecisionData | 'stale'> {
     const { snapshot, subject, decided } = answer
     const id = newId(this.deps.clock.now())
-    const { session } = subject.standing
     const held = this.#isRecorded(snapshot, decided)
       ? await this.#record(id, answer)
-      : await this.#currency.holds(snapshot, session)
-    return this.#remains(held, session) ? { ...decided.data, decision_id: id } : 'stale'
+      : await this.#holds(snapshot, subject)
+    return held ? { ...decided.data, decision_id: id } : 'stale'
   }
 
-  #remains(held: boolean, session: Session | undefined): boolean {
+  // Where looking for the subject's sessions has shown it, nothing is read again.
+  async #holds(snapshot: ZoneSnapshot, { standing: { session }, heldAt }: Subject): Promise<boolean> {
+    const held = heldAt === undefined ? await this.#currency.holds(snapshot, session) : heldAt === snapshot.revision
     if (!held && session !== undefined) this.deps.sessions.forget(session.id)
     return held
   }
@@ -263,7 +271,9 @@ export class DecisionPoint {
     try {
       const { zoneId, revision } = snapshot
       const verdict = await this.deps.commit.submit({ zoneId, revision, event, anchors })
-      return verdict.status === 'recorded'
+      const recorded = verdict.status === 'recorded'
+      if (!recorded && session !== undefined) this.deps.sessions.forget(session.id)
+      return recorded
     } catch (error) {
       if (error instanceof CommitUnavailable) throw busy(error.message)
       throw error

@@ -1,34 +1,63 @@
 import type { Identity } from '@countersign/protocol'
-import { sql } from 'kysely'
-import type { Db } from '../store/database.js'
+import { BatchedRead } from '../store/batched-read.js'
+import { type Db, prepared, type Statement } from '../store/database.js'
 import { subjectKey } from '../store/tables.js'
 
 /** A session that has not expired, and whether it may be used. */
 export interface KnownSession {
   readonly id: string
   readonly active: boolean
+  readonly version: number
 }
 
-/** The sessions a subject has through an application, at most 16. */
-export async function knownSessions(
-  db: Db,
-  zoneId: string,
-  { kind, issuer, id }: Identity,
-  applicationId: string,
-): Promise<KnownSession[]> {
-  const rows = await db
-    .selectFrom('sessions')
-    .select(['id', 'status'])
-    .where('zone_id', '=', zoneId)
-    .where('subject_key', '=', subjectKey(issuer ?? null, id))
-    .where('kind', '=', kind)
-    .where('application_id', '=', applicationId)
-    .where(sql<boolean>`expires_at > countersign.now()`)
-    .orderBy(sql`status = 'active'`, 'desc')
-    .orderBy('last_used_at', 'desc')
-    .limit(16)
-    .execute()
-  return rows.map((row) => ({ id: row.id, active: row.status === 'active' }))
+/** What holds of a zone and of a subject's sessions through one application, all at one moment. */
+export interface SubjectLook {
+  /** Undefined when there is no such zone. */
+  readonly revision: number | undefined
+  /** At most 16: those that may be used before the others, and the last used first. */
+  readonly sessions: readonly KnownSession[]
+}
+
+/** Looks for the sessions that subjects have through applications, after it was asked for and many at a time. */
+export class SubjectLooks {
+  readonly #reads: BatchedRead<SubjectLook>
+
+  constructor(db: Db) {
+    this.#reads = new BatchedRead((keys) => readLooks(db, keys))
+  }
+
+  async look(zoneId: string, { kind, issuer, id }: Identity, applicationId: string): Promise<SubjectLook> {
+    const asked = { zone: zoneId, application: applicationId, kind, subject_key: subjectKey(issuer ?? null, id) }
+    return (await this.#reads.ask(JSON.stringify(asked))) ?? { revision: undefined, sessions: [] }
+  }
+}
+
+const READ_LOOKS: Statement = {
+  name: 'subject sessions',
+  text: `
+    SELECT q.n, h.revision, s.id, s.active, s.version
+    FROM jsonb_to_recordset($1::jsonb) AS q(n int, zone uuid, application uuid, kind text, subject_key text)
+      CROSS JOIN LATERAL (SELECT revision FROM zone_heads WHERE zone_id = q.zone OFFSET 0) h
+      LEFT JOIN LATERAL (
+        SELECT own.id, own.status = 'active' AS active, own.version
+        FROM (SELECT * FROM sessions WHERE zone_id = q.zone AND subject_key = q.subject_key OFFSET 0) own
+        WHERE own.kind = q.kind AND own.application_id = q.application
+          AND own.expires_at > (SELECT countersign.now())
+        ORDER BY own.status = 'active' DESC, own.last_used_at DESC LIMIT 16) s ON true`,
+}
+
+type LookRow = { n: number; revision: number } & (KnownSession | { id: null })
+
+async function readLooks(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SubjectLook>> {
+  const asked = `[${keys.map((key, n) => `{"n":${n},${key.slice(1)}`).join(',')}]`
+  const looks = new Map<string, { revision: number; sessions: KnownSession[] }>()
+  for (const { n, revision, ...session } of await prepared<LookRow>(db, READ_LOOKS, [asked])) {
+    const key = keys[n] ?? ''
+    const look = looks.get(key) ?? { revision, sessions: [] }
+    if (session.id !== null) look.sessions.push(session)
+    looks.set(key, look)
+  }
+  return looks
 }
 
 /** The zone of an application, whose id is one of its own among all zones. */

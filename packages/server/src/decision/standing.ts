@@ -2,14 +2,13 @@ import { compareAal, type Identity, sameIdentity } from '@countersign/protocol'
 import type { Session, SessionAnchors } from '../authority/session-anchors.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import { ProblemError } from '../http/problem.js'
-import type { Db } from '../store/database.js'
 import type { DecisionCaller } from './caller.js'
 import { type Standing, sessionStandingOf } from './decide.js'
-import { knownSessions } from './queries.js'
+import type { SubjectLook, SubjectLooks } from './queries.js'
 import type { DecisionRequest, SubjectRef } from './request.js'
 
 export interface StandingDeps {
-  readonly db: Db
+  readonly looks: SubjectLooks
   readonly sessions: SessionAnchors
 }
 
@@ -17,6 +16,11 @@ export interface StandingDeps {
 export interface Subject {
   readonly identity: Identity
   readonly standing: Standing
+  /**
+   * The revision of the zone when the sessions that the standing rests on were all seen as they are here; undefined when
+   * it was not looked for, or when they were not.
+   */
+  readonly heldAt?: number | undefined
 }
 
 /**
@@ -40,8 +44,11 @@ export async function resolveSubject(
     return { identity: identityOf(session), standing: standingOf(deps, snapshot, session, now) }
   }
   const identity = readIdentity(snapshot, subject)
-  const known = await knownStanding(deps, snapshot, identity, caller.application.id, now)
-  return { identity, standing: known ?? { source: 'asserted', aal: assertedAal, lastUsedAt: now } }
+  const look = await deps.looks.look(snapshot.zoneId, identity, caller.application.id)
+  if (look.sessions.length === 0) {
+    return { identity, standing: { source: 'asserted', aal: assertedAal, lastUsedAt: now }, heldAt: look.revision }
+  }
+  return { identity, ...(await knownStanding(deps, snapshot, look, now)) }
 }
 
 function standingOf(deps: StandingDeps, snapshot: ZoneSnapshot, session: Session, now: number): Standing {
@@ -79,18 +86,26 @@ function readIdentity(snapshot: ZoneSnapshot, subject: SubjectRef): Identity {
 async function knownStanding(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
-  identity: Identity,
-  applicationId: string,
+  look: SubjectLook,
   now: number,
-): Promise<Standing | undefined> {
-  const known = await knownSessions(deps.db, snapshot.zoneId, identity, applicationId)
-  if (known.length === 0) return undefined
-  const active = known.filter((session) => session.active)
-  const sessions = await Promise.all(active.map(({ id }) => deps.sessions.live(snapshot.zoneId, id, now)))
+): Promise<Omit<Subject, 'identity'>> {
+  const active = look.sessions.filter((session) => session.active)
+  const sessions = await Promise.all(
+    active.map(async ({ id, version }) => {
+      const session = await deps.sessions.live(snapshot.zoneId, id, now)
+      if (session?.version === version) return session
+      deps.sessions.forget(id)
+      return deps.sessions.live(snapshot.zoneId, id, now)
+    }),
+  )
+  const asSeen = sessions.every((session, n) => session?.version === active[n]?.version)
   const standings = sessions
     .flatMap((session) => (session === undefined ? [] : [standingOf(deps, snapshot, session, now)]))
     .sort((a, b) => compareAal(a.aal, b.aal) || provedAt(a) - provedAt(b))
-  return standings[0] ?? { source: 'session', aal: 'aal1', lastUsedAt: now }
+  return {
+    standing: standings[0] ?? { source: 'session', aal: 'aal1', lastUsedAt: now },
+    heldAt: asSeen ? look.revision : undefined,
+  }
 }
 
 function provedAt({ session }: Standing): number {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { asUser, ISSUER } from '../promises/issuer.js'
-import { claimsOf } from '../promises/support.js'
+import { claimsOf, query } from '../promises/support.js'
 import { type TestService, testService } from '../support/service.js'
 import { activatePolicy, adminOk, createWorld, OWNER, PAYMENTS, type World } from '../support/world.js'
 import { asker, checker, poster } from './support.js'
@@ -110,10 +110,31 @@ test('a raised session counts at once on a node that knew it lower', async () =>
     const now = Math.floor(Date.now() / 1000)
     const bearer = await open('password', now - 60)
     const question = { ...about, subject: { type: 'user', id: name } }
-    for (const url of nodes) expect(await ask(question, { url, bearer })).toMatchObject({ requires_step_up: true })
+    // By its holder, and by the application.
+    const askers = nodes.flatMap((url) => [{ url, bearer }, { url }])
+    for (const asking of askers) expect(await ask(question, asking)).toMatchObject({ requires_step_up: true })
     await open('mfa', now)
-    const answers = await Promise.all(nodes.map((url) => ask(question, { url, bearer })))
+    const answers = await Promise.all(askers.map((asking) => ask(question, asking)))
     for (const answer of answers) expect(answer).toMatchObject({ requires_step_up: false, aal_source: 'session' })
+  }
+})
+
+test('a session that changed without any news of it counts as it is now, whoever asks', async () => {
+  const policy = `${ALLOWS}\nrequire contains {"policy": "reads", "aal": "aal2"}\n`
+  const world = await createWorld(service, { policy })
+  await recordAll(world, 0)
+  const ask = asker(service, world)
+  const now = Math.floor(Date.now() / 1000)
+  for (const asks of ['the application', 'the session']) {
+    const user = await asUser(world, { sub: asks, sid: asks, acr: 'mfa', issuedAt: now })
+    const { body } = await world.exchange({ resource: undefined, scope: undefined, ...user })
+    const asking = asks === 'the session' ? { bearer: String(body.access_token) } : {}
+    const question = { ...about, subject: { type: 'user', id: asks } }
+    expect(await ask(question, asking)).toMatchObject({ requires_step_up: false, aal_source: 'session' })
+    const { sid } = claimsOf(body.access_token)
+    const lower = `UPDATE sessions SET aal = 'aal1', version = version + 1 WHERE id = $1 RETURNING id`
+    expect(await query(service, lower, [sid])).toHaveLength(1)
+    expect(await ask(question, asking)).toMatchObject({ requires_step_up: true, aal_source: 'session' })
   }
 })
 

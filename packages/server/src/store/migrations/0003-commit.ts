@@ -11,14 +11,16 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 // First every check, over all items; then every write, for the items that passed. Between the two nothing can change,
 // since whoever changes a zone holds its lock. An item that fails a check writes nothing and is answered with why.
 //
-// Where EXISTS could stand in a condition with OR, there is a subquery that the planner cannot hash: it would read a table
-// as a whole for a batch that looks up a few dozen of its keys.
+// A batch looks up a few dozen keys of tables of any size, so only nested loops are right: left to choose, the planner read
+// a zone's challenges or sessions as a whole to hash them, 300 rows for each challenge consumed and 0.37 ms instead of 0.11.
+// Where EXISTS could stand in a condition with OR, there is a subquery, which cannot be hashed either.
 const commitBatch = `
 CREATE FUNCTION commit_batch(
   resubmitted boolean, zones uuid[], revisions bigint[], ids uuid[], hashes bytea[], events text[], opened text[],
   anchor_items int[], anchor_zones uuid[], anchor_ids uuid[], anchor_versions bigint[], p jsonb
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = countersign AS $$
+LANGUAGE plpgsql VOLATILE
+SET search_path = countersign SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
   t timestamptz;

@@ -61,11 +61,13 @@ function numberText(value: RegoNumber): string {
 
 /** Words that YAML 1.1 read as booleans are quoted for readers that still do. */
 const OLD_BOOLEANS = /^(?:y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF)$/
+/** As a plain key it would merge what stands below it. Open Policy Agent leaves it plain, and then cannot read it back. */
+const MERGE = '<<'
 const BASE_60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/
 const TIMESTAMP = /^\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?.*)?$/
 
 function scalarText(text: string, indent: string, key: boolean): string {
-  if (needsQuotes(text)) return doubleQuoted(text)
+  if ((key && text === MERGE) || needsQuotes(text)) return doubleQuoted(text)
   if (text.includes('\n')) return key || !isLiteral(text) ? doubleQuoted(text) : literal(text, indent)
   if (isPlain(text)) return text
   return isSingle(text) ? `'${text.replaceAll("'", "''")}'` : doubleQuoted(text)

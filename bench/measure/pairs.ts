@@ -90,7 +90,8 @@ export async function warmUp(
   }
 }
 
-function isLate({ plan, startedAt }: Bench): boolean {
+/** Whether a run in a hurry should measure no more pairs. */
+export function isLate({ plan, startedAt }: Bench): boolean {
   return performance.now() - startedAt > plan.hurryAfterSeconds * 1000
 }
 

@@ -8,7 +8,7 @@ import { openLoop } from '../load/open-loop.js'
 import { BrokenRun, expectOnly } from '../load/tally.js'
 import type { Bench } from '../measure/bench.js'
 import { median } from '../measure/median.js'
-import { type Contender, runOnce, warmUp } from '../measure/pairs.js'
+import { type Contender, isLate, runOnce, warmUp } from '../measure/pairs.js'
 import { plotLatency } from '../report/plot.js'
 import { type Row, row } from '../report/row.js'
 import { floorContender, plainContender } from './exchange.js'
@@ -105,8 +105,7 @@ async function overload(
   const rate = sustained.rate * 2
   const calm: Run[] = []
   const crowded: Run[] = []
-  const isLate = (): boolean => performance.now() - bench.startedAt > plan.hurryAfterSeconds * 1000
-  for (let n = 1; n <= plan.pairs && (n === 1 || !isLate()); n++) {
+  for (let n = 1; n <= plan.pairs && (n === 1 || !isLate(bench)); n++) {
     const once = await runAt(bench, zone, service, next, { rate: sustained.rate, connections: CONNECTIONS })
     const twice = await runAt(bench, zone, service, next, { rate, connections: OVERLOAD_CONNECTIONS })
     calm.push(once)

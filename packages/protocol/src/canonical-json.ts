@@ -63,6 +63,7 @@ export function canonicalObject<Member>(
 }
 
 const MOST_NAMES = 1_000
+const LONGEST_NAME = 64
 const names = new Map<string, string>()
 
 // The same few names come again and again; to quote each of them anew took a third of an event's time.
@@ -70,7 +71,8 @@ function named(key: string): string {
   let name = names.get(key)
   if (name === undefined) {
     name = `${quoted(key)}:`
-    if (names.size < MOST_NAMES) names.set(key, name)
+    // What comes from outside is not kept at whatever length it has.
+    if (names.size < MOST_NAMES && key.length <= LONGEST_NAME) names.set(key, name)
   }
   return name
 }

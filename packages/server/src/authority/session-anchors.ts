@@ -1,6 +1,6 @@
 import type { Aal } from '@countersign/protocol'
 import { type Selectable, sql } from 'kysely'
-import { BatchedRead } from '../store/batched-read.js'
+import { BatchedRead, numbered } from '../store/batched-read.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import type { Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
@@ -165,11 +165,10 @@ const READ_SESSIONS: Statement = {
 }
 
 async function readSessions(db: Db, queries: readonly string[]): Promise<ReadonlyMap<string, Found>> {
-  const asked = `[${queries.map((query, n) => `{"n":${n},${query.slice(1)}`).join(',')}]`
   const found = await prepared<{ n: number } & (SessionRow | { id: null; not_before: number | null })>(
     db,
     READ_SESSIONS,
-    [asked],
+    [numbered(queries)],
   )
   return new Map(
     found.map((row) => [

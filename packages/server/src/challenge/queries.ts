@@ -1,6 +1,6 @@
 import type { ChallengeType, Identity } from '@countersign/protocol'
 import { sql } from 'kysely'
-import { BatchedRead } from '../store/batched-read.js'
+import { BatchedRead, numbered } from '../store/batched-read.js'
 import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import { isId } from '../store/ids.js'
 import type { Demand } from '../store/tables.js'
@@ -75,8 +75,7 @@ const READ_CHALLENGES: Statement = {
 }
 
 async function readChallenges(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, ChallengeReading>> {
-  const asked = `[${keys.map((key, n) => `{"n":${n},${key.slice(1)}`).join(',')}]`
-  const rows = await prepared<ReadingRow>(db, READ_CHALLENGES, [asked])
+  const rows = await prepared<ReadingRow>(db, READ_CHALLENGES, [numbered(keys)])
   const found = keys.map((): ReadingRow[] => [])
   for (const row of rows) found[row.asked]?.push(row)
   return new Map(keys.map((key, n) => [key, toReading(found[n] ?? [])]))

@@ -132,5 +132,5 @@ export function exclusiveKeys(item: CommitItem): string[] {
   if (item.join !== undefined) keys.push(`challenge ${item.join.challengeId}`)
   for (const id of item.consume?.ids ?? []) keys.push(`challenge ${id}`)
   if (item.throttle !== undefined) keys.push(`throttle ${item.throttle.applicationId} ${item.throttle.principalId}`)
-  return keys.length === 0 ? keys : keys.map((key) => `${item.zoneId} ${key}`)
+  return keys.map((key) => `${item.zoneId} ${key}`)
 }

@@ -20,7 +20,7 @@ import {
   zoneClaimOf,
 } from './caller.js'
 import { type Decided, decide } from './decide.js'
-import { decisionEvent } from './event.js'
+import { type Answer, decisionEvent } from './event.js'
 import { SubjectLooks, zoneOfApplication } from './queries.js'
 import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
 import { resolveSubject, type Subject } from './standing.js'
@@ -59,16 +59,6 @@ export interface DecisionOrigin {
 
 /** Says of an answer that it is the last one to give; what comes after it is neither answered nor recorded. */
 export type Until = (decision: Decided['data']) => boolean
-
-/** A question with everything that its answer was computed from. */
-interface Answer {
-  readonly origin: DecisionOrigin
-  readonly snapshot: ZoneSnapshot
-  readonly caller: DecisionCaller
-  readonly subject: Subject
-  readonly request: DecisionRequest
-  readonly decided: Decided
-}
 
 const MOST_ATTEMPTS = 4
 

@@ -6,17 +6,18 @@ import type { DecisionOrigin } from './decision-point.js'
 import type { DecisionRequest } from './request.js'
 import type { Subject } from './standing.js'
 
-/** The event of a decision; its id is the `decision_id` that was answered. */
-export function decisionEvent(of: {
-  readonly id: string
+/** A question with everything that its answer was computed from. */
+export interface Answer {
   readonly origin: DecisionOrigin
   readonly snapshot: ZoneSnapshot
   readonly caller: DecisionCaller
   readonly subject: Subject
   readonly request: DecisionRequest
   readonly decided: Decided
-  readonly now: number
-}): LedgerEvent {
+}
+
+/** The event of a decision; its id is the `decision_id` that was answered. */
+export function decisionEvent(of: Answer & { readonly id: string; readonly now: number }): LedgerEvent {
   const { id, origin, snapshot, caller, subject, request, decided, now } = of
   const { policy, data } = decided
   const { session, aal } = subject.standing

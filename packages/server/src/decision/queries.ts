@@ -1,5 +1,5 @@
 import type { Identity } from '@countersign/protocol'
-import { BatchedRead } from '../store/batched-read.js'
+import { BatchedRead, numbered } from '../store/batched-read.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import { subjectKey } from '../store/tables.js'
 
@@ -49,9 +49,8 @@ const READ_LOOKS: Statement = {
 type LookRow = { n: number; revision: number } & (KnownSession | { id: null })
 
 async function readLooks(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SubjectLook>> {
-  const asked = `[${keys.map((key, n) => `{"n":${n},${key.slice(1)}`).join(',')}]`
   const looks = new Map<string, { revision: number; sessions: KnownSession[] }>()
-  for (const { n, revision, ...session } of await prepared<LookRow>(db, READ_LOOKS, [asked])) {
+  for (const { n, revision, ...session } of await prepared<LookRow>(db, READ_LOOKS, [numbered(keys)])) {
     const key = keys[n] ?? ''
     const look = looks.get(key) ?? { revision, sessions: [] }
     if (session.id !== null) look.sessions.push(session)

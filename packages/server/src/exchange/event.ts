@@ -37,7 +37,7 @@ export function exchangeEvent(attempt: Attempt, id: string, ending: Ending): Led
     challenge_ids: ending.challengeIds,
     challenge_type: pause?.type,
     decision: decisions && (decisions.every(({ kind }) => kind === 'allow') ? 'allow' : 'deny'),
-    determining_policies: decisions && each(decisions.flatMap(({ determining }) => determining)),
+    determining_policies: decisions && [...new Set(decisions.flatMap(({ determining }) => determining))],
     diagnostics: diagnostics.length === 0 ? undefined : new Personal(diagnostics),
     error: refusal?.error,
     evaluation_status: ending.evaluationStatus,
@@ -81,10 +81,6 @@ function namedTargets({ request, snapshot }: Attempt) {
     unknownResources: request.resources.length - known.length,
     unknownScopes: request.scopes.length - scopes.length,
   }
-}
-
-function each(names: readonly string[]): readonly string[] {
-  return names.length < 2 ? names : [...new Set(names)]
 }
 
 function actorField({ identity }: Actor): EventValue {

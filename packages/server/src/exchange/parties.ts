@@ -57,8 +57,9 @@ const APPLICATION_SESSION_MS = 24 * HOUR_MS
 export function resolveParties(request: TokenRequest, context: PartiesContext): Eventual<Parties> {
   if (request.agentSessionId !== undefined) refuseAnchor('agent_session_id')
   if (request.delegationEdgeId !== undefined) refuseAnchor('delegation_edge_id')
-  const resolvingActor = request.actor === undefined ? undefined : resolveActor(request.actor, context)
-  return andThen(resolvingActor as Eventual<ResolvedActor | undefined>, (actor) =>
+  const resolving: Eventual<ResolvedActor | undefined> =
+    request.actor === undefined ? undefined : resolveActor(request.actor, context)
+  return andThen(resolving, (actor) =>
     andThen(resolveSubject(request, context, actor), (subject) => partiesOf(request, context, subject, actor)),
   )
 }

@@ -142,7 +142,7 @@ function readResources(values: readonly string[]): readonly string[] {
       throw new OAuthError('invalid_target', 'a resource must be an absolute URI without a fragment')
     }
   }
-  return values.length < 2 ? values : [...new Set(values)].sort()
+  return [...new Set(values)].sort()
 }
 
 // RFC 8707 section 2. The identifier is compared as text, so it is only looked at here, never rewritten.

@@ -1,5 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
+import type { App } from '../http/app.js'
+import { installCors } from '../http/cors.js'
 import { limitUnderWay, type Room, watchRest } from './under-way.js'
 
 let app: FastifyInstance | undefined
@@ -104,4 +106,20 @@ it('a main thread that waits has rest, and one that works has none', async () =>
   expect(restless()).toBeGreaterThan(80)
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(restless()).toBeLessThan(20)
+})
+
+it('a refusal tells browsers of registered origins as much as any answer', async () => {
+  const served = fastify()
+  app = served
+  installCors(served as unknown as App, async (origin) => origin === 'https://app.example')
+  const onRequest = limitUnderWay({ most: 0 })
+  served.post('/', { config: { cors: true }, onRequest }, async () => ({ ok: true }))
+  const url = await served.listen({ host: '127.0.0.1', port: 0 })
+  const allowed = async (origin: string) => {
+    const refused = await fetch(url, { method: 'POST', headers: { origin } })
+    expect(refused.status).toBe(503)
+    return refused.headers.get('access-control-allow-origin')
+  }
+  expect(await allowed('https://app.example')).toBe('https://app.example')
+  expect(await allowed('https://other.example')).toBeNull()
 })

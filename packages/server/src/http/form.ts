@@ -32,7 +32,7 @@ export function parseForm(body: string): Map<string, string[]> {
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
     const values = form.get(name)
-    if ((values !== undefined || (empty.size > 0 && empty.has(name))) && !REPEATABLE.has(name)) {
+    if ((values !== undefined || empty.has(name)) && !REPEATABLE.has(name)) {
       throw new OAuthError('invalid_request', `${nameable(name)} is given more than once`)
     }
     if (value === '') empty.add(name)
@@ -97,11 +97,14 @@ export function registerFormParser(app: FastifyInstance): void {
     FORM,
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
     (request: FastifyRequest, body: Buffer, done) => {
+      let form: Form
       try {
-        done(null, readForm(request, body))
+        form = readForm(request, body)
       } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)))
+        return done(error instanceof Error ? error : new Error(String(error)))
       }
+      // Outside: what fails later is not the form's fault, and is told once.
+      done(null, form)
     },
   )
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 
 /** A program of the bench in a process of its own. */
 export interface Child<T> {
@@ -8,6 +9,12 @@ export interface Child<T> {
   readonly ready: T
   /** Asks it to end, and resolves when it has. */
   stop(): Promise<void>
+}
+
+export interface ChildOptions {
+  readonly execArgv?: readonly string[]
+  /** A file for what it writes to its standard output. */
+  readonly output?: string
 }
 
 const LONGEST_START_MS = 60_000
@@ -19,8 +26,11 @@ const LONGEST_STOP_MS = 20_000
  *
  * @throws Error when it ends instead, or takes longer than a minute
  */
-export async function startChild<T>(file: URL, settings: object, execArgv: readonly string[] = []): Promise<Child<T>> {
-  const child = fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [...execArgv] })
+export async function startChild<T>(file: URL, settings: object, options: ChildOptions = {}): Promise<Child<T>> {
+  const { execArgv = [], output } = options
+  const stdout = output === undefined ? 'ignore' : openSync(output, 'a')
+  const child = fork(file, { stdio: ['ignore', stdout, 'inherit', 'ipc'], execArgv: [...execArgv] })
+  if (stdout !== 'ignore') closeSync(stdout)
   child.send(settings)
   const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_START_MS)
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { startEmbedded } from '@countersign/server/embedded'
 import pg from 'pg'
 import { familyCpuUs } from '../load/process-figures.js'
-import { type Child, startChild } from './child.js'
+import { type Child, type ChildOptions, startChild } from './child.js'
 import type { ServiceSettings } from './service-main.js'
 
 /** A process that load is sent to. */
@@ -42,7 +42,6 @@ export interface Rig {
 export function serviceSettings(
   rig: Pick<Rig, 'adminToken' | 'dataDir'> & { readonly kek: string },
   database: ServiceSettings['config']['database'],
-  logFile: string,
 ): ServiceSettings {
   return {
     config: {
@@ -56,7 +55,6 @@ export function serviceSettings(
       allowPrivateAddresses: false,
       trustProxy: [],
     },
-    logFile,
   }
 }
 
@@ -77,8 +75,8 @@ export async function startRig(): Promise<Rig> {
   )
 
   const children = new Set<Child<{ port: number }>>()
-  const start = async (file: string, settings: object, execArgv: readonly string[] = []): Promise<Node> => {
-    const child = await startChild<{ port: number }>(new URL(file, import.meta.url), settings, execArgv)
+  const start = async (file: string, settings: object, options: ChildOptions = {}): Promise<Node> => {
+    const child = await startChild<{ port: number }>(new URL(file, import.meta.url), settings, options)
     children.add(child)
     const stop = (): Promise<void> => {
       children.delete(child)
@@ -108,10 +106,9 @@ export async function startRig(): Promise<Rig> {
         cache,
       }),
     fastify: (answer) => start('../floor/fastify-main.js', { answer }),
-    service: (execArgv) => {
-      const logFile = join(dataDir, `service-${++nodes}.log`)
-      const settings = serviceSettings({ adminToken, dataDir, kek }, { kind: 'server', url }, logFile)
-      return start('./service-main.js', settings, execArgv)
+    service: (execArgv = []) => {
+      const settings = serviceSettings({ adminToken, dataDir, kek }, { kind: 'server', url })
+      return start('./service-main.js', settings, { execArgv, output: join(dataDir, `service-${++nodes}.log`) })
     },
     databaseCpuUs: () => familyCpuUs(postmaster),
     async emptyLedgers() {

@@ -1,5 +1,4 @@
 import { type Config, startService } from '@countersign/server'
-import { pino } from 'pino'
 
 /** A configuration as it goes through the channel, with bytes as hexadecimal text. */
 export interface ServiceSettings {
@@ -10,22 +9,18 @@ export interface ServiceSettings {
     readonly adminTokenHash: string
     readonly kek: string
   }
-  readonly logFile: string
 }
 
-// The service in a process of its own, as `countersign serve` runs it, with its log going to a file.
-process.once('message', ({ config, logFile }: ServiceSettings) => {
-  const service = startService(
-    {
-      ...config,
-      adminTokenHash: Buffer.from(config.adminTokenHash, 'hex'),
-      adminTokenFile: undefined,
-      redisUrl: undefined,
-      kek: Buffer.from(config.kek, 'hex'),
-      roles: new Set(['sts', 'pdp', 'admin', 'gateway'] as const),
-    },
-    { log: pino({ name: 'countersign' }, pino.destination({ dest: logFile, sync: false, minLength: 4096 })) },
-  )
+// The service in a process of its own, as `countersign serve` runs it.
+process.once('message', ({ config }: ServiceSettings) => {
+  const service = startService({
+    ...config,
+    adminTokenHash: Buffer.from(config.adminTokenHash, 'hex'),
+    adminTokenFile: undefined,
+    redisUrl: undefined,
+    kek: Buffer.from(config.kek, 'hex'),
+    roles: new Set(['sts', 'pdp', 'admin', 'gateway'] as const),
+  })
   service.then(
     ({ url }) => process.send?.({ port: Number(new URL(url).port) }),
     (error: unknown) => {

@@ -17,7 +17,7 @@ export async function startPart(bench: Pick<Bench, 'plan' | 'progress'>): Promis
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
     try {
       const rig = { dataDir, adminToken: randomBytes(32).toString('base64url'), kek: randomBytes(32).toString('hex') }
-      const settings = serviceSettings(rig, { kind: 'embedded' }, join(dataDir, 'service.log'))
+      const settings = serviceSettings(rig, { kind: 'embedded' })
       first.push(await startOnce(settings))
       again.push(await startOnce(settings))
     } finally {

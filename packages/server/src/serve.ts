@@ -1,8 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Config } from './config.js'
+import { openLog } from './log.js'
 import type { Connection } from './store/database.js'
 import { startEmbedded } from './store/embedded/start-embedded.js'
+
+const STANDARD_OUTPUT = 1
 
 export interface ServeOptions {
   /** Where the service logs; standard output as JSON lines by default. */
@@ -61,11 +64,10 @@ function holdMemory(): void {
   setFlagsFromString('--heap-growing-percent=100')
 }
 
-// Lines leave together, at the latest after a second: a system call for each took 3 % of an exchange.
 function standardLog(undo: (() => Promise<unknown>)[]): Logger {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 1_000 })
-  undo.push(async () => destination.flushSync())
-  return pino({ name: 'countersign' }, destination)
+  const { log, flush } = openLog(STANDARD_OUTPUT)
+  undo.push(async () => flush())
+  return log
 }
 
 async function connect(

@@ -2,8 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { ZoneParams } from '../authority/administration/schemas.js'
 import type { Resource } from '../authority/snapshot.js'
+import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
 import type { App } from '../http/app.js'
 import { narrowCors } from '../http/cors.js'
+import type { DirectRoute } from '../http/direct.js'
+import { errorAnswer } from '../http/error-handler.js'
+import { JSON_MEDIA_TYPE, readJson } from '../http/json.js'
 import { type Page, type PageRequest, pageOf, readPage } from '../http/pagination.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
@@ -19,13 +23,22 @@ const base = '/v1/zones/:zone_id/decisions'
 /** The decision point's own endpoints: one question, many, and which resources. */
 export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void> {
   return async (app) => {
-    app.post(
-      `${base}/check`,
-      asked('Ask whether a subject may do something', tags, CheckBody, CheckView),
-      async (request, reply) => {
-        const [data] = await point.check(originOf(request, reply), [readDecisionRequest(request.body)])
-        return reply.header('cache-control', 'no-store').send({ data })
+    const check = async (origin: DecisionOrigin, body: unknown): Promise<HttpAnswer> => {
+      const [data] = await point.check(origin, [readDecisionRequest(body)])
+      return { status: 200, headers: NO_STORE, body: { data } }
+    }
+    const direct: DirectRoute = {
+      type: JSON_MEDIA_TYPE,
+      answer: async ({ id, ip, headers, zoneId = '', body }) => {
+        const { authorization } = headers
+        const origin = { zoneId, authorization, requestId: id, traceId: traceIdOf(headers), ip }
+        return check(origin, readJson(body))
       },
+      failed: errorAnswer,
+    }
+    const { config, ...options } = asked('Ask whether a subject may do something', tags, CheckBody, CheckView)
+    app.post(`${base}/check`, { ...options, config: { ...config, direct } }, async (request, reply) =>
+      sendAnswer(reply, await check(originOf(request, reply), request.body)),
     )
     app.post(
       `${base}/check-batch`,
@@ -79,7 +92,7 @@ export function originOf(
     zoneId,
     authorization: request.headers.authorization,
     requestId: request.id,
-    traceId: traceIdOf(request),
+    traceId: traceIdOf(request.headers),
     ip: request.ip,
     onCaller: ({ origins }) => narrowCors(request, reply, origins),
   }

@@ -1,21 +1,43 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
 import { narrowCors } from '../http/cors.js'
-import { formOf, registerFormParser } from '../http/form.js'
-import { answerOAuthError } from '../http/oauth-error.js'
+import type { DirectRoute } from '../http/direct.js'
+import { FORM, type Form, formOf, readForm, registerFormParser } from '../http/form.js'
+import { answerOAuthError, oauthErrorAnswer, toOAuthError } from '../http/oauth-error.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
+import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
 import { TokenForm, tokenAnswers } from './schemas.js'
-import { limitUnderWay } from './under-way.js'
+import { limitUnderWay, UnderWay } from './under-way.js'
 
 /** The token endpoint, of the service and of each zone. */
 export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
   return async (app) => {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
-    const onRequest = limitUnderWay()
-    const answer = (request: FastifyRequest, reply: FastifyReply) => answerTokenRequest(exchange, request, reply)
+    const room = new UnderWay()
+    const direct: DirectRoute = {
+      type: FORM,
+      answer: async ({ headers, body, zoneId, id, ip }) => {
+        const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
+        return answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin)
+      },
+      failed: (error, requestId, log) => oauthErrorAnswer(toOAuthError(error, log), requestId),
+      room,
+    }
+    const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+      const { zone_id: zoneId } = request.params as { zone_id?: string }
+      const answer = await answerTokenRequest(exchange, formOf(request), zoneId, request.headers, {
+        requestId: request.id,
+        ip: request.ip,
+        traceId: traceIdOf(request.headers),
+        onCaller: ({ origins }) => narrowCors(request, reply, origins),
+      })
+      return sendAnswer(reply, answer)
+    }
     for (const [prefix, of] of [
       ['', 'the zone in the form'],
       ['/zones/:zone_id', 'the zone in the path'],
@@ -23,40 +45,35 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
       app.post(
         `${prefix}/oauth/2/token`,
         {
-          onRequest,
-          config: { cors: true },
+          onRequest: limitUnderWay(room),
+          config: { cors: true, direct },
           validatorCompiler: describeOnly,
           schema: {
             tags: ['oauth'],
             summary: `Exchange a token for a mandate (RFC 8693), ${of}`,
             security: [{ application: [] }, {}],
-            consumes: ['application/x-www-form-urlencoded'],
+            consumes: [FORM],
             body: TokenForm,
             response: tokenAnswers,
           },
         },
-        answer,
+        handler,
       )
     }
   }
 }
 
-async function answerTokenRequest(exchange: Exchange, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-  const { authorization, 'idempotency-key': idempotencyKey } = request.headers
-  const parsed = parseTokenRequest({
-    form: formOf(request),
-    pathZoneId: (request.params as { zone_id?: string }).zone_id,
-    authorization,
-    idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
-  })
-  const answer = await exchange.run(parsed, {
-    requestId: request.id,
-    ip: request.ip,
-    traceId: traceIdOf(request),
-    onCaller: ({ origins }) => narrowCors(request, reply, origins),
-  })
-  reply.header('cache-control', 'no-store')
-  if (answer.kind === 'issued') return answer.body
-  reply.code(401).header('www-authenticate', 'Bearer error="interaction_required"')
-  return { ...answer.body, requestId: request.id }
+async function answerTokenRequest(
+  exchange: Exchange,
+  form: Form,
+  pathZoneId: string | undefined,
+  headers: IncomingHttpHeaders,
+  origin: RequestOrigin,
+): Promise<HttpAnswer> {
+  const { authorization, 'idempotency-key': key } = headers
+  const idempotencyKey = typeof key === 'string' ? key : undefined
+  const answer = await exchange.run(parseTokenRequest({ form, pathZoneId, authorization, idempotencyKey }), origin)
+  if (answer.kind === 'issued') return { status: 200, headers: NO_STORE, body: answer.body }
+  const pause = { ...NO_STORE, 'www-authenticate': 'Bearer error="interaction_required"' }
+  return { status: 401, headers: pause, body: { ...answer.body, requestId: origin.requestId } }
 }

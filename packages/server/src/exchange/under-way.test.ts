@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
 import type { App } from '../http/app.js'
 import { installCors } from '../http/cors.js'
-import { limitUnderWay, type Room, watchRest } from './under-way.js'
+import { limitUnderWay, type Room, UnderWay, watchRest } from './under-way.js'
 
 let app: FastifyInstance | undefined
 afterEach(() => app?.close())
@@ -16,7 +16,7 @@ async function serve(room: Partial<Room> = {}) {
     reply.header('x-request-id', request.id)
     done()
   })
-  served.addHook('onRequest', limitUnderWay({ most: 2, restlessMs: () => 0, ...room }))
+  served.addHook('onRequest', limitUnderWay(new UnderWay({ most: 2, restlessMs: () => 0, ...room })))
   served.post('/', async () => {
     await new Promise<void>((resolve) => finish.push(resolve))
     return { ok: true }
@@ -112,7 +112,7 @@ it('a refusal tells browsers of registered origins as much as any answer', async
   const served = fastify()
   app = served
   installCors(served as unknown as App, async (origin) => origin === 'https://app.example')
-  const onRequest = limitUnderWay({ most: 0 })
+  const onRequest = limitUnderWay(new UnderWay({ most: 0 }))
   served.post('/', { config: { cors: true }, onRequest }, async () => ({ ok: true }))
   const url = await served.listen({ host: '127.0.0.1', port: 0 })
   const allowed = async (origin: string) => {

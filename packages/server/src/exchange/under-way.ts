@@ -1,5 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { onRequestHookHandler } from 'fastify'
+import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
+import type { DirectRoom } from '../http/direct.js'
 
 /** As many as one commit takes: what comes beyond them could only wait, and would make everybody wait longer. */
 export const MOST_UNDER_WAY = 256
@@ -24,46 +27,46 @@ const LOOK_EVERY_MS = 10
 const REST = 0.02
 
 /**
- * A hook that refuses requests of its routes with 503 and `Retry-After` when more are under way than can be answered in time.
- * Nothing is read of them, and nothing is thrown: too much to do is when a refusal must cost next to nothing.
+ * Keeps no more requests under way than can be answered in time; what is one too many is told at once to come back.
  *
  * What is short decides how many that is. While it is the disk, more of them make larger commits. Once it is the main
  * thread, each turn of its loop, of which an answer takes several, grows with them: at twice the load that can be
  * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 40 to 95 and 11 to 19,
  * with as many answered or more. With 48 whatever is short, 2 to 8 % were refused at half that load too.
  */
-export function limitUnderWay(room: Partial<Room> = {}): onRequestHookHandler {
-  const { most = MOST_UNDER_WAY, mostWithoutRest = MOST_WITHOUT_REST, restlessMs = watchRest() } = room
-  let underWay = 0
-  const isRoom = (): boolean => {
-    const restless = restlessMs() > BURST_MS
-    return underWay < (restless ? Math.min(most, mostWithoutRest) : most)
+export class UnderWay implements DirectRoom {
+  readonly #room: Room
+  #count = 0
+
+  constructor(room: Partial<Room> = {}) {
+    this.#room = { most: MOST_UNDER_WAY, mostWithoutRest: MOST_WITHOUT_REST, restlessMs: watchRest(), ...room }
   }
+
+  admits(response: ServerResponse): boolean {
+    const { most, mostWithoutRest, restlessMs } = this.#room
+    const restless = restlessMs() > BURST_MS
+    if (this.#count >= (restless ? Math.min(most, mostWithoutRest) : most)) return false
+    this.#count++
+    // Comes after an answer, and when the client leaves without one.
+    response.on('close', () => {
+      this.#count--
+    })
+    return true
+  }
+
+  refusal(requestId: string): HttpAnswer {
+    const error = 'temporarily_unavailable'
+    const error_description = 'more requests are under way than this node can answer in time'
+    const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
+    return { status: 503, headers, body: { error, error_description, requestId } }
+  }
+}
+
+/** A hook that refuses what there is no room for before anything of it is read. */
+export function limitUnderWay(underWay: UnderWay): onRequestHookHandler {
   return (request, reply, done) => {
-    if (isRoom()) {
-      underWay++
-      // Comes after an answer, and when the client leaves without one.
-      reply.raw.once('close', () => {
-        underWay--
-      })
-      done()
-      return
-    }
-    const body = JSON.stringify({
-      error: 'temporarily_unavailable',
-      error_description: 'more requests are under way than this node can answer in time',
-      requestId: request.id,
-    })
-    reply.headers({
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': String(Buffer.byteLength(body)),
-      'cache-control': 'no-store',
-      'retry-after': String(RETRY_AFTER_SECONDS),
-    })
-    reply.hijack()
-    for (const [name, value] of Object.entries(reply.getHeaders()))
-      if (value !== undefined) reply.raw.setHeader(name, value)
-    reply.raw.writeHead(503).end(body)
+    if (underWay.admits(reply.raw)) done()
+    else sendAnswer(reply, underWay.refusal(request.id))
   }
 }
 

@@ -4,14 +4,17 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { addressOf } from './address.js'
 import { answerClientError } from './client-error.js'
+import { DirectRoutes } from './direct.js'
 import { answerError, toProblem } from './error-handler.js'
 import { installHealth, type ReadinessCheck } from './health.js'
-import { installMetrics, type Measure } from './metrics.js'
+import { JSON_MEDIA_TYPE, readJson } from './json.js'
+import { type Observe, observer, serveMetrics } from './metrics.js'
 import { openApi } from './openapi.js'
 import { ProblemError, sendProblem } from './problem.js'
 import { requestId } from './request-id.js'
-import { installSecurityHeaders } from './security-headers.js'
+import { installSecurityHeaders, SECURITY_HEADERS } from './security-headers.js'
 import { compileValidator } from './validation.js'
 import { checkWellFormed } from './well-formed.js'
 
@@ -30,7 +33,7 @@ export interface AppOptions {
   /** What `/readyz` asks. */
   readonly readiness: readonly ReadinessCheck[]
   /** Addresses whose `X-Forwarded-For` counts; none by default. */
-  readonly trustProxy?: string | readonly string[] | boolean | undefined
+  readonly trustProxy?: readonly string[] | undefined
 }
 
 const BODY_LIMIT = 1024 * 1024
@@ -47,15 +50,18 @@ const BODY_LIMIT = 1024 * 1024
  * ```
  */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { trustProxy } = options
+  const { log, trustProxy } = options
+  const observe = observer(log, options.metrics)
+  const direct = new DirectRoutes({ log, headers: SECURITY_HEADERS, addressOf: addressOf(trustProxy), observe })
   const app: App = fastify({
-    loggerInstance: options.log as FastifyBaseLogger,
+    loggerInstance: log as FastifyBaseLogger,
+    serverFactory: (handler, given) => direct.server(handler, given),
     // Fastify's own lines hold the URL with its query string; one line a request, by route, is written below.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : (trustProxy ?? false),
+    trustProxy: trustProxy === undefined ? false : [...trustProxy],
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id)
@@ -75,27 +81,27 @@ export async function createApp(options: AppOptions): Promise<App> {
   installSecurityHeaders(app)
   await app.register(swagger, openApi)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-  observe(app, installMetrics(app as FastifyInstance, options.metrics))
+  observeAnswers(app, observe)
+  app.addHook('onRoute', ({ url, config }) => {
+    if (config?.direct !== undefined) direct.add(url, config.direct)
+  })
+  app.addHook('preClose', async () => direct.close())
+  serveMetrics(app as FastifyInstance, options.metrics)
   installHealth(app as FastifyInstance, options.readiness)
   return app
 }
 
-// Strict where the default is lenient: UTF-8 or nothing, no __proto__; and an empty body is no body.
 function takeJson(app: App): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  const utf8 = new TextDecoder('utf-8', { fatal: true })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) return done(null, undefined)
+  app.addContentTypeParser(JSON_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     try {
-      parse(request, utf8.decode(body), done)
-    } catch {
-      done(new ProblemError(400, 'invalid_json', 'the body is not UTF-8'))
+      done(null, readJson(body))
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
     }
   })
+  // Bodies are checked as they are read.
   app.addHook('preValidation', (request, _reply, done) => {
-    // A form was checked as it was read.
-    if (!(request.body instanceof Map)) checkWellFormed(request.body)
     checkWellFormed(request.query)
     checkWellFormed(request.params)
     done()
@@ -114,18 +120,14 @@ function drain(app: App): void {
   })
 }
 
-function observe(app: App, measure: Measure): void {
+function observeAnswers(app: App, observe: Observe): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const { method, log } = request
-    // Put together anew each time it is read.
-    const { url } = request.routeOptions
-    const { statusCode, elapsedTime } = reply
-    log.info({ method, route: url ?? null, status: statusCode, ms: Math.round(elapsedTime * 10) / 10 }, 'answered')
-    measure(method, url, statusCode, elapsedTime / 1000)
+    const { id, method, routeOptions } = request
+    observe({ id, method, route: routeOptions.url ?? null, status: reply.statusCode, ms: reply.elapsedTime })
     done()
   })
 }

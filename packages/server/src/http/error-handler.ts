@@ -1,13 +1,19 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { OAuthError, sendOAuthError } from './oauth-error.js'
-import { ProblemError, sendProblem } from './problem.js'
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type HttpAnswer, sendAnswer } from './answer.js'
+import { OAuthError, oauthErrorAnswer } from './oauth-error.js'
+import { ProblemError, problemAnswer } from './problem.js'
 
-/** The app's error handler: whatever was thrown becomes an answer with a stable code, and nothing of it is repeated. */
+/** The app's error handler. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error instanceof OAuthError) return sendOAuthError(request, reply, error)
+  return sendAnswer(reply, errorAnswer(error, request.id, request.log))
+}
+
+/** Whatever was thrown as an answer with a stable code, in which nothing of it is repeated. */
+export function errorAnswer(error: unknown, requestId: string, log: Pick<FastifyBaseLogger, 'error'>): HttpAnswer {
+  if (error instanceof OAuthError) return oauthErrorAnswer(error, requestId)
   const problem = toProblem(error)
-  if (problem.status >= 500) request.log.error({ err: withoutValues(error), code: problem.code }, 'a request failed')
-  return sendProblem(request, reply, problem)
+  if (problem.status >= 500) log.error({ err: withoutValues(error), code: problem.code }, 'a request failed')
+  return problemAnswer(problem, requestId)
 }
 
 /** The problem that any thrown value amounts to. */
@@ -26,7 +32,6 @@ export function toProblem(error: unknown): ProblemError {
 }
 
 const FASTIFY_PROBLEMS: { readonly [code: string]: ProblemError } = {
-  FST_ERR_CTP_INVALID_JSON_BODY: new ProblemError(400, 'invalid_json', 'the body is not valid JSON'),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: new ProblemError(
     400,
     'invalid_content_length',

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { OAuthError } from './oauth-error.js'
 
 /** The fields of a form: every value of a name, in order. Fields without a value are as if they were not sent. */
 export type Form = ReadonlyMap<string, readonly string[]>
 
-const FORM = 'application/x-www-form-urlencoded'
+export const FORM = 'application/x-www-form-urlencoded'
 const BODY_LIMIT = 64 * 1024
 
 /** The only fields that may be given more than once (RFC 8693 section 2.1). */
@@ -99,7 +100,7 @@ export function registerFormParser(app: FastifyInstance): void {
     (request: FastifyRequest, body: Buffer, done) => {
       let form: Form
       try {
-        form = readForm(request, body)
+        form = readForm(request.headers, body)
       } catch (error) {
         return done(error instanceof Error ? error : new Error(String(error)))
       }
@@ -109,17 +110,22 @@ export function registerFormParser(app: FastifyInstance): void {
   )
 }
 
-function readForm(request: FastifyRequest, body: Buffer): Form {
-  if (!isPlainUtf8(request))
+/**
+ * Reads the body of a request as a form.
+ *
+ * @throws OAuthError `invalid_request`
+ */
+export function readForm(headers: IncomingHttpHeaders, body: Buffer): Form {
+  if (!isPlainUtf8(headers))
     throw new OAuthError('invalid_request', 'the form must be sent as plain UTF-8', { status: 415 })
   if (!isUtf8(body)) throw new OAuthError('invalid_request', 'the form is not UTF-8')
   return parseForm(body.toString('utf8'))
 }
 
-function isPlainUtf8(request: FastifyRequest): boolean {
-  const encoding = request.headers['content-encoding']
+function isPlainUtf8(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return false
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1]
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1]
   return charset === undefined || /^(?:utf-?8|us-ascii)$/i.test(charset)
 }
 

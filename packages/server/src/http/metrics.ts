@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 
 /** A registry of a service: its process, and what others add to it. */
@@ -8,11 +9,21 @@ export function createMetrics(): Registry {
   return registry
 }
 
-/** Told of every answer: by route, never by path; the time in seconds. */
-export type Measure = (method: string, route: string | undefined, status: number, seconds: number) => void
+/** What is said of a request that was answered. */
+export interface Answered {
+  readonly id: string
+  readonly method: string
+  /** As it was registered, never the path; null where there is none. */
+  readonly route: string | null
+  readonly status: number
+  readonly ms: number
+}
 
-/** Serves the registry at `/metrics`, and returns what measures requests into it. */
-export function installMetrics(app: FastifyInstance, registry: Registry): Measure {
+/** Told of every answer. */
+export type Observe = (answered: Answered) => void
+
+/** Writes a line of the log for every answer, and measures it into the registry. */
+export function observer(log: Logger, registry: Registry): Observe {
   const duration = new Histogram({
     name: 'countersign_http_request_duration_seconds',
     help: 'Time from a request to the end of its answer.',
@@ -20,11 +31,17 @@ export function installMetrics(app: FastifyInstance, registry: Registry): Measur
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
+  return ({ id, method, route, status, ms }) => {
+    // One literal: spread from another object it cost 8 µs.
+    log.info({ reqId: id, method, route, status, ms: Math.round(ms * 10) / 10 }, 'answered')
+    duration.observe({ method, route: route ?? 'none', status: String(status) }, ms / 1000)
+  }
+}
+
+/** Serves a registry at `/metrics`. */
+export function serveMetrics(app: FastifyInstance, registry: Registry): void {
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type(registry.contentType)
     return registry.metrics()
   })
-  return (method, route, status, seconds) => {
-    duration.observe({ method, route: route ?? 'none', status: String(status) }, seconds)
-  }
 }

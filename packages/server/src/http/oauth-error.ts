@@ -1,5 +1,6 @@
 import type { Json, OAuthErrorCode } from '@countersign/protocol'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
 
 const STATUS: { readonly [code in OAuthErrorCode]: number } = {
   invalid_request: 400,
@@ -64,47 +65,46 @@ function authenticateHeader(error: OAuthErrorCode): string {
   return error === 'invalid_client' ? 'Basic realm="countersign", charset="UTF-8"' : `Bearer error="${error}"`
 }
 
-/** Answers with an OAuth error: its members, the request's id, and no caching. */
-export function sendOAuthError(request: FastifyRequest, reply: FastifyReply, error: OAuthError): FastifyReply {
-  return reply
-    .code(error.status)
-    .headers({ 'cache-control': 'no-store', ...error.headers })
-    .type('application/json; charset=utf-8')
-    .send({ error: error.error, error_description: error.description, ...error.members, requestId: request.id })
+/** The answer for an OAuth error: its members, the request's id, and no caching. */
+export function oauthErrorAnswer(error: OAuthError, requestId: string): HttpAnswer {
+  return {
+    status: error.status,
+    headers: { ...NO_STORE, ...error.headers },
+    body: { error: error.error, error_description: error.description, ...error.members, requestId },
+  }
 }
 
 /**
- * The error handler of a plugin whose routes speak OAuth: `app.setErrorHandler(answerOAuthError)`. What is neither an
- * OAuth error nor the client's fault is logged and answered as a passing failure: an exchange that broke may be tried
- * again, and nothing was issued.
+ * The error handler of a plugin whose routes speak OAuth: `app.setErrorHandler(answerOAuthError)`.
  */
 export function answerOAuthError(
   error: FastifyError | OAuthError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (error instanceof OAuthError) return sendOAuthError(request, reply, error)
-  const status = error.statusCode
+  return sendAnswer(reply, oauthErrorAnswer(toOAuthError(error, request.log), request.id))
+}
+
+/**
+ * The OAuth error that any thrown value amounts to. What is neither one nor the client's fault is logged and becomes a
+ * passing failure: an exchange that broke may be tried again, and nothing was issued.
+ */
+export function toOAuthError(error: unknown, log: Pick<FastifyBaseLogger, 'error'>): OAuthError {
+  if (error instanceof OAuthError) return error
+  const { statusCode: status } = (error instanceof Error ? error : {}) as Partial<FastifyError>
   if (status !== undefined && status >= 400 && status < 500) {
-    return sendOAuthError(
-      request,
-      reply,
-      new OAuthError('invalid_request', CLIENT_FAULTS[status] ?? 'the request is malformed', { status }),
-    )
+    return new OAuthError('invalid_request', CLIENT_FAULTS[status] ?? 'the request is malformed', { status })
   }
-  request.log.error({ err: withoutValues(error) }, 'a request of the token endpoint family failed')
-  return sendOAuthError(
-    request,
-    reply,
-    new OAuthError('temporarily_unavailable', 'the service cannot answer now; try again', { retryAfter: 1 }),
-  )
+  log.error({ err: withoutValues(error) }, 'a request of the token endpoint family failed')
+  return new OAuthError('temporarily_unavailable', 'the service cannot answer now; try again', { retryAfter: 1 })
 }
 
 // The database repeats values in its messages, and a value may be a secret: of its errors the code says enough.
-function withoutValues(error: FastifyError) {
+function withoutValues(error: unknown) {
+  if (!(error instanceof Error)) return { type: typeof error }
   const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at '))
   const message = 'severity' in error ? undefined : error.message
-  return { type: error.name, code: error.code, message, stack: frames?.join('\n') }
+  return { type: error.name, code: (error as Partial<FastifyError>).code, message, stack: frames?.join('\n') }
 }
 
 const CLIENT_FAULTS: { readonly [status: number]: string } = {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Problem } from '@countersign/protocol'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
 
 /** One of several faults of a request: where, and what is wrong there. */
 export interface ProblemDetail {
@@ -48,20 +49,22 @@ export function notFound(): ProblemError {
   return new ProblemError(404, 'not_found', 'there is nothing here that this token may see')
 }
 
-/** Answers with problem details. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ProblemError): FastifyReply {
+/** The answer with a problem's details. */
+export function problemAnswer(error: ProblemError, requestId: string): HttpAnswer {
   const problem: Problem = {
     type: 'about:blank',
     title: STATUS_CODES[error.status] ?? 'Error',
     status: error.status,
     code: error.code,
     ...(error.detail !== undefined && { detail: error.detail }),
-    requestId: request.id,
+    requestId,
     ...(error.errors !== undefined && { errors: error.errors }),
   }
-  return reply
-    .code(error.status)
-    .headers({ 'cache-control': 'no-store', ...error.headers })
-    .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problem))
+  const headers = { ...NO_STORE, 'content-type': 'application/problem+json; charset=utf-8', ...error.headers }
+  return { status: error.status, headers, body: problem }
+}
+
+/** Sends problem details. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ProblemError): FastifyReply {
+  return sendAnswer(reply, problemAnswer(error, request.id))
 }

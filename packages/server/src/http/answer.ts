@@ -1,0 +1,18 @@
+import type { FastifyReply } from 'fastify'
+
+/** What is answered to a request, whoever sends it. */
+export interface HttpAnswer {
+  readonly status: number
+  /** Names in lower case, `content-type` among them. */
+  readonly headers: { readonly [name: string]: string }
+  /** Sent as JSON. */
+  readonly body: object
+}
+
+/** Of an answer in JSON that is nobody else's. */
+export const NO_STORE = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
+
+/** Sends an answer as Fastify's. */
+export function sendAnswer(reply: FastifyReply, { status, headers, body }: HttpAnswer): FastifyReply {
+  return reply.code(status).headers(headers).send(JSON.stringify(body))
+}

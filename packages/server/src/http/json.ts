@@ -1,0 +1,35 @@
+import { parse } from 'secure-json-parse'
+import { ProblemError } from './problem.js'
+import { checkWellFormed } from './well-formed.js'
+
+export const JSON_MEDIA_TYPE = 'application/json'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * Reads a body strictly: UTF-8 or nothing, no `__proto__`, nothing that no column can hold. An empty one is none.
+ *
+ * @throws ProblemError 400 `invalid_json`, or what {@link checkWellFormed} says
+ */
+export function readJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined
+  const value = parseJson(decode(body))
+  checkWellFormed(value)
+  return value
+}
+
+function decode(body: Buffer): string {
+  try {
+    return utf8.decode(body)
+  } catch {
+    throw new ProblemError(400, 'invalid_json', 'the body is not UTF-8')
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return parse(text, { protoAction: 'error', constructorAction: 'error' })
+  } catch {
+    throw new ProblemError(400, 'invalid_json', 'the body is not valid JSON')
+  }
+}

@@ -2,7 +2,7 @@ import type { Aal } from '@countersign/protocol'
 import { type Selectable, sql } from 'kysely'
 import { BatchedRead, numbered } from '../store/batched-read.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
-import type { Eventual } from '../store/eventual.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
 import { type SessionsTable, subjectKey, type ZoneSettings } from '../store/tables.js'
 import { hasLapsedIdle } from './assurance.js'
@@ -42,7 +42,7 @@ const ANOTHER_LOOK_MS = 5 * TOUCH_EVERY_MS
 export class SessionAnchors {
   readonly #byId = new LruMap<string, Session>(MOST_HELD)
   readonly #idByKey = new LruMap<string, string>(MOST_HELD)
-  readonly #lastUsed = new Map<string, number>()
+  readonly #lastUsed = new Map<string, Use>()
   readonly #reads: BatchedRead<Found>
 
   constructor(private readonly db: Db) {
@@ -58,13 +58,14 @@ export class SessionAnchors {
    * The session with this id if it may be used now. Before it is given up it is read again, and where a level could
    * lapse since it was not used on this node: another may have seen it.
    */
-  async live(zoneId: string, id: string, now: number): Promise<Session | undefined> {
-    let session = await this.byId(zoneId, id)
-    if (session !== undefined && (session.status !== 'active' || this.#couldLapse(session, now))) {
+  live(zoneId: string, id: string, now: number): Eventual<Session | undefined> {
+    return andThen(this.byId(zoneId, id), (session) => {
+      if (session === undefined || (session.status === 'active' && !this.#couldLapse(session, now))) {
+        return usable(session, now)
+      }
       this.forget(id)
-      session = await this.byId(zoneId, id)
-    }
-    return session?.status === 'active' && session.expiresAt > now ? session : undefined
+      return andThen(this.byId(zoneId, id), (again) => usable(again, now))
+    })
   }
 
   /**
@@ -100,29 +101,26 @@ export class SessionAnchors {
   touch(session: Session, settings: ZoneSettings, now: number): void {
     const { aal, authTime } = session
     if (hasLapsedIdle({ aal, authTime, lastUsedAt: this.lastUsedAt(session) }, settings, now)) this.forget(session.id)
-    else if (now - session.lastUsedAt >= TOUCH_EVERY_MS) this.#lastUsed.set(`${session.zoneId} ${session.id}`, now)
+    else if (now - session.lastUsedAt >= TOUCH_EVERY_MS)
+      this.#lastUsed.set(session.id, { zone: session.zoneId, at: now })
   }
 
   /** When a session was last used, counting what is not written yet. */
   lastUsedAt(session: Session): number {
-    return Math.max(session.lastUsedAt, this.#lastUsed.get(`${session.zoneId} ${session.id}`) ?? 0)
+    return Math.max(session.lastUsedAt, this.#lastUsed.get(session.id)?.at ?? 0)
   }
 
   /** Writes the notes of {@link touch}; called once a minute and when the service stops. */
   async writeTouches(): Promise<void> {
-    const touched = [...this.#lastUsed].map(([key, at]) => {
-      const [zone, id] = key.split(' ')
-      return { zone, id, at: new Date(at).toISOString() }
-    })
+    const touched = [...this.#lastUsed].map(([id, { zone, at }]) => ({ zone, id, at: new Date(at).toISOString() }))
     if (touched.length === 0) return
     await sql`
       UPDATE sessions s SET last_used_at = greatest(s.last_used_at, t.at)
       FROM jsonb_to_recordset(${JSON.stringify(touched)}::jsonb) AS t(zone uuid, id uuid, at timestamptz)
       WHERE s.zone_id = t.zone AND s.id = t.id`.execute(this.db)
-    for (const { zone, id, at } of touched) {
-      const key = `${zone} ${id}`
-      if (this.#lastUsed.get(key) === Date.parse(at)) this.#lastUsed.delete(key)
-      const held = this.#byId.get(id ?? '')
+    for (const { id, at } of touched) {
+      if (this.#lastUsed.get(id)?.at === Date.parse(at)) this.#lastUsed.delete(id)
+      const held = this.#byId.get(id)
       if (held !== undefined)
         this.#byId.set(held.id, { ...held, lastUsedAt: Math.max(held.lastUsedAt, Date.parse(at)) })
     }
@@ -136,6 +134,16 @@ export class SessionAnchors {
     this.#idByKey.set(session.keyHash, session.id)
     return found
   }
+}
+
+/** A use of a session that is not written yet. */
+interface Use {
+  readonly zone: string
+  readonly at: number
+}
+
+function usable(session: Session | undefined, now: number): Session | undefined {
+  return session?.status === 'active' && session.expiresAt > now ? session : undefined
 }
 
 /** What looking for a session found. */

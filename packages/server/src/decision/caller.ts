@@ -4,6 +4,7 @@ import type { Session, SessionAnchors } from '../authority/session-anchors.js'
 import { type Application, issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
 import { ProblemError } from '../http/problem.js'
 import { verifyMandate } from '../mandate/verify.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 
 /** Who asks: an application, about anybody, or a session, about itself alone. */
 export type DecisionCaller =
@@ -26,19 +27,20 @@ export interface CallerDeps {
  * Says who asks for a decision: an application by its secret (HTTP Basic), or the holder of a session mandate. `now` in
  * milliseconds.
  */
-export async function authenticateDecisionCaller(
+export function authenticateDecisionCaller(
   deps: CallerDeps,
   snapshot: ZoneSnapshot,
   authorization: string | undefined,
   now: number,
-): Promise<DecisionCaller | UnknownCaller> {
+): Eventual<DecisionCaller | UnknownCaller> {
   const token = bearerOf(authorization)
   if (token !== undefined) return sessionCaller(deps, snapshot, token, now)
   const issuer = issuerOf(deps.baseUrl, snapshot.zoneId)
-  const caller = await authenticateCaller({ snapshot, basic: parseBasic(authorization), issuer, now })
-  return caller.kind === 'authenticated'
-    ? { kind: 'application', application: caller.application }
-    : { kind: 'unknown', problem: invalidClient(), reason: caller.reason }
+  return andThen(authenticateCaller({ snapshot, basic: parseBasic(authorization), issuer, now }), (caller) =>
+    caller.kind === 'authenticated'
+      ? { kind: 'application', application: caller.application }
+      : { kind: 'unknown', problem: invalidClient(), reason: caller.reason },
+  )
 }
 
 /** The token of an `Authorization: Bearer` header. @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
@@ -57,22 +59,27 @@ export function zoneClaimOf(token: string): string | undefined {
   }
 }
 
-async function sessionCaller(
+function sessionCaller(
   deps: CallerDeps,
   snapshot: ZoneSnapshot,
   token: string,
   now: number,
-): Promise<DecisionCaller | UnknownCaller> {
-  const refused = (reason: string) => ({ kind: 'unknown' as const, problem: invalidToken(), reason })
-  const verified = await verifyMandate(snapshot, deps.baseUrl, token, now)
-  if (verified.kind === 'refused') return refused(verified.reason)
-  const { claims } = verified
-  // A delegated session speaks for its subject only through its actor, which a decision about the subject cannot show.
-  if (claims.use !== 'session' || claims.act !== undefined) return refused('not_a_session_mandate')
-  const application = snapshot.applications.get(claims.client_id)
-  const session = await deps.sessions.live(snapshot.zoneId, claims.sid, now)
-  if (application === undefined || session === undefined) return refused('dead_session')
-  return { kind: 'session', application, session }
+): Eventual<DecisionCaller | UnknownCaller> {
+  return andThen(verifyMandate(snapshot, deps.baseUrl, token, now), (verified) => {
+    if (verified.kind === 'refused') return unknownSession(verified.reason)
+    const { claims } = verified
+    // A delegated session speaks for its subject only through its actor, which a decision about the subject cannot show.
+    if (claims.use !== 'session' || claims.act !== undefined) return unknownSession('not_a_session_mandate')
+    const application = snapshot.applications.get(claims.client_id)
+    return andThen(deps.sessions.live(snapshot.zoneId, claims.sid, now), (session) => {
+      if (application === undefined || session === undefined) return unknownSession('dead_session')
+      return { kind: 'session', application, session }
+    })
+  })
+}
+
+function unknownSession(reason: string): UnknownCaller {
+  return { kind: 'unknown', problem: invalidToken(), reason }
 }
 
 /** 401: neither an application's secret nor a session mandate. */

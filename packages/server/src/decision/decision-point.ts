@@ -9,6 +9,7 @@ import { CommitUnavailable } from '../commit/queue.js'
 import { notFound, ProblemError } from '../http/problem.js'
 import type { Clock } from '../store/clock.js'
 import type { Db } from '../store/database.js'
+import { andThen, andThenEach, type Eventual } from '../store/eventual.js'
 import { isId, newId } from '../store/ids.js'
 import {
   authenticateDecisionCaller,
@@ -23,7 +24,7 @@ import { type Decided, decide } from './decide.js'
 import { type Answer, decisionEvent } from './event.js'
 import { SubjectLooks, zoneOfApplication } from './queries.js'
 import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
-import { resolveSubject, type Subject } from './standing.js'
+import { resolveSubject, type StandingDeps, type Subject } from './standing.js'
 
 /** What the decision point works with. */
 export interface DecisionDeps {
@@ -65,11 +66,11 @@ const MOST_ATTEMPTS = 4
 /** Answers whether subjects may do things: the same policy, grants and snapshot as the exchange, without its token. */
 export class DecisionPoint {
   readonly #currency: Currency
-  readonly #looks: SubjectLooks
+  readonly #standing: StandingDeps
 
   constructor(private readonly deps: DecisionDeps) {
     this.#currency = new Currency(deps.db)
-    this.#looks = new SubjectLooks(deps.db)
+    this.#standing = { sessions: deps.sessions, looks: new SubjectLooks(deps.db) }
   }
 
   /**
@@ -81,31 +82,24 @@ export class DecisionPoint {
    *
    * @throws ProblemError
    */
-  async check(
+  check(
     origin: DecisionOrigin,
     requests: readonly DecisionRequest[],
     until: Until = () => false,
   ): Promise<DecisionData[]> {
-    return this.#asked(origin, async (snapshot, caller) => {
-      const subjectOf = this.#subjects(snapshot, caller)
-      const decided = await Promise.all(
-        requests.map(async (request): Promise<Answer> => {
-          const subject = await subjectOf(request)
-          return {
-            origin,
-            snapshot,
-            caller,
-            subject,
-            request,
-            decided: this.#decide(origin, snapshot, caller, subject, request),
-          }
-        }),
-      )
-      const last = decided.findIndex((answer) => until(answer.decided.data))
-      const kept = last === -1 ? decided : decided.slice(0, last + 1)
-      const answers = await Promise.all(kept.map((answer) => this.#settle(answer)))
-      const current = answers.filter((answer) => answer !== 'stale')
-      return current.length === answers.length ? current : 'stale'
+    return this.#asked(origin, (snapshot, caller) => {
+      const answers = andThenEach(requests, (request) => this.#answer(origin, snapshot, caller, request))
+      return andThen(answers, (decided) => {
+        const last = decided.findIndex((answer) => until(answer.decided.data))
+        const kept = last === -1 ? decided : decided.slice(0, last + 1)
+        return andThen(
+          andThenEach(kept, (answer) => this.#settle(answer)),
+          (settled) => {
+            const current = settled.filter((answer) => answer !== 'stale')
+            return current.length === settled.length ? current : 'stale'
+          },
+        )
+      })
     })
   }
 
@@ -113,13 +107,13 @@ export class DecisionPoint {
    * Registered resources on which the subject may do it now, without a step-up, by identifier and after `after`: one
    * more than `limit` when there are more.
    */
-  async listResources(
+  listResources(
     origin: DecisionOrigin,
     request: DecisionRequest,
     page: { readonly after: string | null; readonly limit: number },
   ): Promise<{ readonly resources: readonly Resource[]; readonly policyVersion: number }> {
     return this.#asked(origin, async (snapshot, caller) => {
-      const subject = await this.#subjects(snapshot, caller)(request)
+      const subject = await this.#subjectOf(snapshot, caller, request)
       const candidates = [...snapshot.resources.values()]
         .filter(({ scopes, identifier }) => scopes.includes(request.permission) && identifier > (page.after ?? ''))
         .sort((a, b) => (a.identifier < b.identifier ? -1 : 1))
@@ -162,21 +156,24 @@ export class DecisionPoint {
   // again of the one that stands now.
   async #asked<T>(
     origin: DecisionOrigin,
-    work: (snapshot: ZoneSnapshot, caller: DecisionCaller) => Promise<T | 'stale'>,
+    work: (snapshot: ZoneSnapshot, caller: DecisionCaller) => Eventual<T | 'stale'>,
   ): Promise<T> {
     if (!isId(origin.zoneId)) throw notFound()
     for (let attempts = 1; ; attempts++) {
       const { snapshots } = this.deps
-      const snapshot = await (attempts === 1 ? snapshots.get(origin.zoneId) : snapshots.current(origin.zoneId))
+      const held = attempts === 1 ? snapshots.get(origin.zoneId) : snapshots.current(origin.zoneId)
+      const snapshot = held instanceof Promise ? await held : held
       if (snapshot === undefined) throw notFound()
       const { authorization } = origin
-      const caller = await authenticateDecisionCaller(this.deps, snapshot, authorization, this.deps.clock.now())
+      const asks = authenticateDecisionCaller(this.deps, snapshot, authorization, this.deps.clock.now())
+      const caller = asks instanceof Promise ? await asks : asks
       if (caller.kind === 'unknown') {
         if (attempts > 1) throw await this.#turnAway(origin, caller)
         continue
       }
       try {
-        const result = await work(snapshot, caller)
+        const working = work(snapshot, caller)
+        const result = working instanceof Promise ? await working : working
         if (result !== 'stale') {
           origin.onCaller?.(caller.application)
           return result
@@ -200,23 +197,21 @@ export class DecisionPoint {
     return problem
   }
 
-  // Many questions of a batch are about the same subject, whose sessions are looked up once.
-  #subjects(snapshot: ZoneSnapshot, caller: DecisionCaller): (request: DecisionRequest) => Promise<Subject> {
-    const resolved = new Map<string, Promise<Subject>>()
-    return ({ subject, assertedAal }) => {
-      const key = JSON.stringify([subject.type, subject.id, subject.issuer ?? null, assertedAal])
-      const known =
-        resolved.get(key) ??
-        resolveSubject(
-          { sessions: this.deps.sessions, looks: this.#looks },
-          snapshot,
-          caller,
-          { subject, assertedAal },
-          this.deps.clock.now(),
-        )
-      resolved.set(key, known)
-      return known
-    }
+  #answer(
+    origin: DecisionOrigin,
+    snapshot: ZoneSnapshot,
+    caller: DecisionCaller,
+    request: DecisionRequest,
+  ): Eventual<Answer> {
+    return andThen(this.#subjectOf(snapshot, caller, request), (subject) => {
+      const decided = this.#decide(origin, snapshot, caller, subject, request)
+      return { origin, snapshot, caller, subject, request, decided }
+    })
+  }
+
+  // Of the questions of a batch that are about the same subject, all share the read of its sessions.
+  #subjectOf(snapshot: ZoneSnapshot, caller: DecisionCaller, request: DecisionRequest): Eventual<Subject> {
+    return resolveSubject(this.#standing, snapshot, caller, request, this.deps.clock.now())
   }
 
   #decide(
@@ -231,20 +226,20 @@ export class DecisionPoint {
     return decide({ snapshot, caller, subject: identity, standing, request, now: this.deps.clock.now(), traceId, ip })
   }
 
-  async #settle(answer: Answer): Promise<DecisionData | 'stale'> {
+  #settle(answer: Answer): Eventual<DecisionData | 'stale'> {
     const { snapshot, subject, decided } = answer
     const id = newId(this.deps.clock.now())
-    const held = this.#isRecorded(snapshot, decided)
-      ? await this.#record(id, answer)
-      : await this.#holds(snapshot, subject)
-    return held ? { ...decided.data, decision_id: id } : 'stale'
+    const holds = this.#isRecorded(snapshot, decided) ? this.#record(id, answer) : this.#holds(snapshot, subject)
+    return andThen(holds, (held) => (held ? { ...decided.data, decision_id: id } : 'stale'))
   }
 
   // Where looking for the subject's sessions has shown it, nothing is read again.
-  async #holds(snapshot: ZoneSnapshot, { standing: { session }, heldAt }: Subject): Promise<boolean> {
-    const held = heldAt === undefined ? await this.#currency.holds(snapshot, session) : heldAt === snapshot.revision
-    if (!held && session !== undefined) this.deps.sessions.forget(session.id)
-    return held
+  #holds(snapshot: ZoneSnapshot, { standing: { session }, heldAt }: Subject): Eventual<boolean> {
+    const holds = heldAt === undefined ? this.#currency.holds(snapshot, session) : heldAt === snapshot.revision
+    return andThen(holds, (held) => {
+      if (!held && session !== undefined) this.deps.sessions.forget(session.id)
+      return held
+    })
   }
 
   #isRecorded(snapshot: ZoneSnapshot, { policy }: Decided): boolean {

@@ -2,9 +2,10 @@ import { compareAal, type Identity, sameIdentity } from '@countersign/protocol'
 import type { Session, SessionAnchors } from '../authority/session-anchors.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import { ProblemError } from '../http/problem.js'
+import { andThen, andThenEach, type Eventual } from '../store/eventual.js'
 import type { DecisionCaller } from './caller.js'
 import { type Standing, sessionStandingOf } from './decide.js'
-import type { SubjectLook, SubjectLooks } from './queries.js'
+import type { KnownSession, SubjectLook, SubjectLooks } from './queries.js'
 import type { DecisionRequest, SubjectRef } from './request.js'
 
 export interface StandingDeps {
@@ -29,13 +30,13 @@ export interface Subject {
  *
  * @throws ProblemError 403 `not_yourself`, 422 `issuer_required` or `unknown_subject_type`
  */
-export async function resolveSubject(
+export function resolveSubject(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
   caller: DecisionCaller,
   { subject, assertedAal }: Pick<DecisionRequest, 'subject' | 'assertedAal'>,
   now: number,
-): Promise<Subject> {
+): Eventual<Subject> {
   if (caller.kind === 'session') {
     const { session } = caller
     if (!isAbout(subject, session)) {
@@ -44,11 +45,10 @@ export async function resolveSubject(
     return { identity: identityOf(session), standing: standingOf(deps, snapshot, session, now) }
   }
   const identity = readIdentity(snapshot, subject)
-  const look = await deps.looks.look(snapshot.zoneId, identity, caller.application.id)
-  if (look.sessions.length === 0) {
+  return deps.looks.look(snapshot.zoneId, identity, caller.application.id).then((look) => {
+    if (look.sessions.length > 0) return knownSubject(deps, snapshot, identity, look, now)
     return { identity, standing: { source: 'asserted', aal: assertedAal, lastUsedAt: now }, heldAt: look.revision }
-  }
-  return { identity, ...(await knownStanding(deps, snapshot, look, now)) }
+  })
 }
 
 function standingOf(deps: StandingDeps, snapshot: ZoneSnapshot, session: Session, now: number): Standing {
@@ -73,39 +73,56 @@ function readIdentity(snapshot: ZoneSnapshot, subject: SubjectRef): Identity {
   if (kind !== 'user') {
     throw new ProblemError(422, 'unknown_subject_type', 'subject.type is user, application or agent')
   }
-  const issuers = [...snapshot.issuers.keys()]
-  if (subject.issuer === undefined && issuers.length > 1) {
+  if (subject.issuer === undefined && snapshot.issuers.size > 1) {
     throw new ProblemError(422, 'issuer_required', 'the zone trusts several issuers; say whose user it is')
   }
-  const issuer = subject.issuer ?? issuers[0]
+  const issuer = subject.issuer ?? snapshot.issuers.keys().next().value
   return issuer === undefined ? { kind, id: subject.id } : { kind, issuer, id: subject.id }
 }
 
 // Which of several sessions the question is about is not said, so the one that proves least is taken. Where all of them
 // are suspended or revoked nothing is proved, and the caller cannot make up for it.
-async function knownStanding(
+function knownSubject(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
+  identity: Identity,
   look: SubjectLook,
   now: number,
-): Promise<Omit<Subject, 'identity'>> {
+): Eventual<Subject> {
   const active = look.sessions.filter((session) => session.active)
-  const sessions = await Promise.all(
-    active.map(async ({ id, version }) => {
-      const session = await deps.sessions.live(snapshot.zoneId, id, now)
-      if (session?.version === version) return session
-      deps.sessions.forget(id)
-      return deps.sessions.live(snapshot.zoneId, id, now)
-    }),
-  )
-  const asSeen = sessions.every((session, n) => session?.version === active[n]?.version)
-  const standings = sessions
-    .flatMap((session) => (session === undefined ? [] : [standingOf(deps, snapshot, session, now)]))
-    .sort((a, b) => compareAal(a.aal, b.aal) || provedAt(a) - provedAt(b))
-  return {
-    standing: standings[0] ?? { source: 'session', aal: 'aal1', lastUsedAt: now },
-    heldAt: asSeen ? look.revision : undefined,
-  }
+  const sessions = andThenEach(active, (seen) => sessionAsSeen(deps, snapshot, seen, now))
+  return andThen(sessions, (found) => {
+    let least: Standing | undefined
+    let asSeen = true
+    found.forEach((session, n) => {
+      if (session?.version !== active[n]?.version) asSeen = false
+      if (session === undefined) return
+      const standing = standingOf(deps, snapshot, session, now)
+      if (least === undefined || provesLess(standing, least)) least = standing
+    })
+    return {
+      identity,
+      standing: least ?? { source: 'session', aal: 'aal1', lastUsedAt: now },
+      heldAt: asSeen ? look.revision : undefined,
+    }
+  })
+}
+
+function sessionAsSeen(
+  { sessions }: StandingDeps,
+  { zoneId }: ZoneSnapshot,
+  { id, version }: KnownSession,
+  now: number,
+): Eventual<Session | undefined> {
+  return andThen(sessions.live(zoneId, id, now), (session) => {
+    if (session?.version === version) return session
+    sessions.forget(id)
+    return sessions.live(zoneId, id, now)
+  })
+}
+
+function provesLess(a: Standing, b: Standing): boolean {
+  return (compareAal(a.aal, b.aal) || provedAt(a) - provedAt(b)) < 0
 }
 
 function provedAt({ session }: Standing): number {

@@ -8,25 +8,39 @@
  * const revision = await revisions.ask(zoneId) // undefined when the query did not return the key
  * ```
  */
-export class BatchedRead<V> {
-  #waiting: { readonly keys: Set<string>; readonly answer: Promise<ReadonlyMap<string, V>> } | undefined
+export class BatchedRead<V, K = string> {
+  #next: Batch<V, K> | undefined
   #reading: Promise<unknown> = Promise.resolve()
 
-  constructor(private readonly read: (keys: readonly string[]) => Promise<ReadonlyMap<string, V>>) {}
+  constructor(private readonly read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>) {}
 
-  async ask(key: string): Promise<V | undefined> {
-    if (this.#waiting === undefined) {
-      const keys = new Set<string>()
-      const answer = this.#reading.then(nextTurn).then(() => {
-        this.#waiting = undefined
-        return this.read([...keys])
-      })
-      this.#waiting = { keys, answer }
-      this.#reading = answer.catch(() => {})
+  /** Whoever asks for the same key of the same query waits for the same promise. */
+  ask(key: K): Promise<V | undefined> {
+    this.#next ??= this.#begin()
+    const { answers, found } = this.#next
+    let answer = answers.get(key)
+    if (answer === undefined) {
+      answer = found.then((values) => values.get(key))
+      answers.set(key, answer)
     }
-    this.#waiting.keys.add(key)
-    return (await this.#waiting.answer).get(key)
+    return answer
   }
+
+  #begin(): Batch<V, K> {
+    const answers: Batch<V, K>['answers'] = new Map()
+    const found = this.#reading.then(nextTurn).then(() => {
+      this.#next = undefined
+      return this.read([...answers.keys()])
+    })
+    this.#reading = found.catch(() => {})
+    return { answers, found }
+  }
+}
+
+/** A query that has not begun: who waits for what of it. */
+interface Batch<V, K> {
+  readonly answers: Map<K, Promise<V | undefined>>
+  readonly found: Promise<ReadonlyMap<K, V>>
 }
 
 /**

@@ -8,3 +8,9 @@ export type Eventual<T> = T | Promise<T>
 export function andThen<T, U>(value: Eventual<T>, next: (value: T) => Eventual<U>): Eventual<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
+
+/** Goes on with each of several; one alone does not give up the turn either. */
+export function andThenEach<T, U>(values: readonly T[], next: (value: T) => Eventual<U>): Eventual<readonly U[]> {
+  if (values.length === 1) return andThen(next(values[0] as T), (one) => [one])
+  return Promise.all(values.map(async (value) => next(value)))
+}

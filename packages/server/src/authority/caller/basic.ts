@@ -26,6 +26,7 @@ export function parseBasic(header: string | undefined): BasicCredentials | 'malf
 }
 
 function formDecode(text: string): string | undefined {
+  if (!text.includes('%') && !text.includes('+')) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {

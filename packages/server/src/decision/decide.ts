@@ -5,7 +5,14 @@ import type { Session } from '../authority/session-anchors.js'
 import type { Grant, Resource, ZoneSnapshot } from '../authority/snapshot.js'
 import type { PolicyDecision } from '../policy/decision.js'
 import { evaluatePolicy, explainPolicy } from '../policy/evaluate.js'
-import { type PolicyInput, principalInput, sessionInput } from '../policy/input.js'
+import {
+  type Mutable,
+  nowInput,
+  type PolicyContext,
+  type PolicyInput,
+  principalInput,
+  sessionInput,
+} from '../policy/input.js'
 import type { DecisionCaller } from './caller.js'
 import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
 
@@ -25,15 +32,17 @@ export interface DecisionCase {
   readonly subject: Identity
   readonly standing: Standing
   readonly request: DecisionRequest
+  /** What the decision is called. */
+  readonly id: string
   readonly now: number
   readonly traceId: string | undefined
   readonly ip: string
 }
 
-/** A decision before it has an id. */
+/** A decision, as policy made it and as it is answered. */
 export interface Decided {
   readonly policy: PolicyDecision
-  readonly data: Omit<DecisionData, 'decision_id'>
+  readonly data: DecisionData
 }
 
 /**
@@ -53,6 +62,7 @@ export function decide(it: DecisionCase): Decided {
   return {
     policy,
     data: {
+      decision_id: it.id,
       allowed: policy.kind !== 'deny',
       policy_version: snapshot.policyVersion,
       requires_step_up: policy.kind === 'step_up',
@@ -96,7 +106,16 @@ function grantFor({ snapshot, caller, subject, request, now }: DecisionCase, res
 function decisionInput(it: DecisionCase, resource: Resource | undefined, grant: Grant | undefined): PolicyInput {
   const { snapshot, request, standing, now } = it
   const about = request.resource
-  return {
+  const context: Mutable<PolicyContext> = {
+    ...request.context,
+    requested_scopes: resource?.scopes.includes(request.permission) === true ? [request.permission] : [],
+    challenge_resolved: false,
+    now: nowInput(now),
+    ip: it.ip,
+  }
+  if (it.traceId !== undefined) context.trace_id = it.traceId
+  if (standing.session !== undefined) context.session_id = standing.session.id
+  const input: Mutable<PolicyInput> = {
     schema_version: '1',
     principal: principalInput(snapshot, it.subject),
     resource:
@@ -105,24 +124,17 @@ function decisionInput(it: DecisionCase, resource: Resource | undefined, grant: 
         : { type: RESOURCE_TYPE, id: resource.id, identifier: resource.identifier, scopes: resource.scopes },
     action: { id: request.permission },
     session: policySession(it),
-    ...(grant === undefined ? {} : { grant: { id: grant.id, scopes: grant.scopes } }),
-    context: {
-      ...request.context,
-      requested_scopes: resource?.scopes.includes(request.permission) === true ? [request.permission] : [],
-      challenge_resolved: false,
-      ...(it.traceId === undefined ? {} : { trace_id: it.traceId }),
-      ...(standing.session === undefined ? {} : { session_id: standing.session.id }),
-      now: new Date(now).toISOString(),
-      ip: it.ip,
-    },
+    context,
   }
+  if (grant !== undefined) input.grant = { id: grant.id, scopes: grant.scopes }
+  return input
 }
 
 // A level that is only asserted says nothing of when: an age demanded of it is never met.
 function policySession({ snapshot, subject, standing, now }: DecisionCase): NonNullable<PolicyInput['session']> {
   const { session, aal, lastUsedAt } = standing
   if (session !== undefined) return sessionInput(snapshot, session, now, lastUsedAt)
-  return { id: '', kind: subject.kind, aal, amr: [], expires_at: new Date(now).toISOString() }
+  return { id: '', kind: subject.kind, aal, amr: [], expires_at: nowInput(now) }
 }
 
 function strictestAal(policy: PolicyDecision & { kind: 'step_up' }): Aal | null {

@@ -118,10 +118,11 @@ export class DecisionPoint {
         .filter(({ scopes, identifier }) => scopes.includes(request.permission) && identifier > (page.after ?? ''))
         .sort((a, b) => (a.identifier < b.identifier ? -1 : 1))
       const resources: Resource[] = []
+      const id = newId(this.deps.clock.now())
       for (const resource of candidates) {
         if (resources.length > page.limit) break
         const about = { ...request, resource: { type: RESOURCE_TYPE, id: resource.identifier }, explain: false }
-        if (this.#decide(origin, snapshot, caller, subject, about).policy.kind === 'allow') resources.push(resource)
+        if (this.#decide(id, origin, snapshot, caller, subject, about).policy.kind === 'allow') resources.push(resource)
       }
       if (!(await this.#holds(snapshot, subject))) return 'stale'
       return { resources, policyVersion: snapshot.policyVersion }
@@ -204,7 +205,8 @@ export class DecisionPoint {
     request: DecisionRequest,
   ): Eventual<Answer> {
     return andThen(this.#subjectOf(snapshot, caller, request), (subject) => {
-      const decided = this.#decide(origin, snapshot, caller, subject, request)
+      const id = newId(this.deps.clock.now())
+      const decided = this.#decide(id, origin, snapshot, caller, subject, request)
       return { origin, snapshot, caller, subject, request, decided }
     })
   }
@@ -215,6 +217,7 @@ export class DecisionPoint {
   }
 
   #decide(
+    id: string,
     origin: DecisionOrigin,
     snapshot: ZoneSnapshot,
     caller: DecisionCaller,
@@ -223,14 +226,14 @@ export class DecisionPoint {
   ): Decided {
     const { identity, standing } = subject
     const { traceId, ip } = origin
-    return decide({ snapshot, caller, subject: identity, standing, request, now: this.deps.clock.now(), traceId, ip })
+    const now = this.deps.clock.now()
+    return decide({ id, snapshot, caller, subject: identity, standing, request, now, traceId, ip })
   }
 
   #settle(answer: Answer): Eventual<DecisionData | 'stale'> {
     const { snapshot, subject, decided } = answer
-    const id = newId(this.deps.clock.now())
-    const holds = this.#isRecorded(snapshot, decided) ? this.#record(id, answer) : this.#holds(snapshot, subject)
-    return andThen(holds, (held) => (held ? { ...decided.data, decision_id: id } : 'stale'))
+    const holds = this.#isRecorded(snapshot, decided) ? this.#record(answer) : this.#holds(snapshot, subject)
+    return andThen(holds, (held) => (held ? decided.data : 'stale'))
   }
 
   // Where looking for the subject's sessions has shown it, nothing is read again.
@@ -248,10 +251,10 @@ export class DecisionPoint {
     return (this.deps.random ?? Math.random)() < share
   }
 
-  async #record(id: string, answer: Answer): Promise<boolean> {
+  async #record(answer: Answer): Promise<boolean> {
     const { snapshot, subject } = answer
     const { session } = subject.standing
-    const event = decisionEvent({ ...answer, id, now: this.deps.clock.now() })
+    const event = decisionEvent(answer, this.deps.clock.now())
     const anchors = session === undefined ? [] : [{ sessionId: session.id, version: session.version }]
     try {
       const { zoneId, revision } = snapshot

@@ -17,8 +17,8 @@ export interface Answer {
 }
 
 /** The event of a decision; its id is the `decision_id` that was answered. */
-export function decisionEvent(of: Answer & { readonly id: string; readonly now: number }): LedgerEvent {
-  const { id, origin, snapshot, caller, subject, request, decided, now } = of
+export function decisionEvent(of: Answer, now: number): LedgerEvent {
+  const { origin, snapshot, caller, subject, request, decided } = of
   const { policy, data } = decided
   const { session, aal } = subject.standing
   const fields = {
@@ -42,5 +42,5 @@ export function decisionEvent(of: Answer & { readonly id: string; readonly now: 
     ...(policy.diagnostics.length === 0 ? {} : { diagnostics: new Personal(policy.diagnostics) }),
     policy_version: data.policy_version,
   } as const
-  return createEvent({ zoneId: snapshot.zoneId, now, fields, id })
+  return createEvent({ zoneId: snapshot.zoneId, now, fields, id: data.decision_id })
 }

@@ -8,6 +8,7 @@ import type { ResolvedChallenge } from './proof.js'
 import { readResult } from './result.js'
 
 const PACKAGE = 'data.countersign.authz'
+const RESULT = `${PACKAGE}.result`
 const RULES = ['allow', 'deny', 'step_up', 'require'] as const
 
 /**
@@ -27,6 +28,15 @@ export function evaluatePolicy(
   return evaluateCompiled(compiled, input, proofs, now)
 }
 
+/** When policy is evaluated, in nanoseconds for a policy that asks. `now` in milliseconds. */
+class At {
+  constructor(private readonly now: number) {}
+
+  get nowNs(): bigint {
+    return BigInt(this.now) * 1_000_000n
+  }
+}
+
 /** The same for a set that need not be the active one. */
 export function evaluateCompiled(
   { policy, composed }: CompiledPolicySet,
@@ -34,9 +44,9 @@ export function evaluateCompiled(
   proofs: readonly ResolvedChallenge[],
   now: number,
 ): PolicyDecision {
-  const at = { nowNs: BigInt(now) * 1_000_000n }
+  const at = new At(now)
   try {
-    if (!composed) return readResult(policy.evaluate(`${PACKAGE}.result`, input, at))
+    if (!composed) return readResult(policy.evaluate(RESULT, input, at))
     const rules = Object.fromEntries(RULES.map((rule) => [rule, policy.evaluate(`${PACKAGE}.${rule}`, input, at)]))
     return compose(rules as unknown as ComposedRules, input, proofs, now)
   } catch (error) {
@@ -51,7 +61,7 @@ export function explainCompiled(
   input: PolicyInput,
   now: number,
 ): readonly RuleReport[] {
-  const at = { nowNs: BigInt(now) * 1_000_000n }
+  const at = new At(now)
   try {
     const asked = composed ? RULES : (['result'] as const)
     return asked.flatMap((rule) => policy.explain(`${PACKAGE}.${rule}`, input, at).rules)

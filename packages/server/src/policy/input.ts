@@ -110,15 +110,48 @@ export function sessionInput(
   lastUsedAt: number,
 ): NonNullable<PolicyInput['session']> {
   const { aal, age } = sessionStanding(session, snapshot.settings, now, lastUsedAt)
+  const { expiresAt, authTime } = instantsOf(session)
   const input: Mutable<NonNullable<PolicyInput['session']>> = {
     id: session.id,
     kind: session.kind,
     aal,
     amr: session.amr,
-    expires_at: new Date(session.expiresAt).toISOString(),
+    expires_at: expiresAt,
   }
   if (session.acr !== null) input.acr = session.acr
-  if (session.authTime !== null) input.auth_time = new Date(session.authTime).toISOString()
+  if (authTime !== undefined) input.auth_time = authTime
   if (age !== undefined) input.authenticated_seconds_ago = age
   return input
+}
+
+let last = { now: Number.NaN, text: '' }
+
+/**
+ * This moment as policy sees it. To write an instant takes 0.4 µs, a twentieth of a decision: the requests of one
+ * millisecond share it.
+ */
+export function nowInput(now: number): string {
+  if (last.now !== now) last = { now, text: new Date(now).toISOString() }
+  return last.text
+}
+
+interface Instants {
+  readonly expiresAt: string
+  readonly authTime: string | undefined
+}
+
+const instants = new WeakMap<Session, Instants>()
+
+// Written once for each session that is held, since each takes as long as the instant of the decision.
+function instantsOf(session: Session): Instants {
+  let written = instants.get(session)
+  if (written === undefined) {
+    const { expiresAt, authTime } = session
+    written = {
+      expiresAt: new Date(expiresAt).toISOString(),
+      authTime: authTime === null ? undefined : new Date(authTime).toISOString(),
+    }
+    instants.set(session, written)
+  }
+  return written
 }

@@ -21,10 +21,11 @@ export class Currency {
     this.#reads = new BatchedRead((asked) => readStandings(db, asked))
   }
 
-  async holds(snapshot: ZoneSnapshot, session: Session | undefined): Promise<boolean> {
-    const standing = await this.#reads.ask(session ?? snapshot)
-    if (standing?.revision !== snapshot.revision) return false
-    return session === undefined || (session.zoneId === snapshot.zoneId && standing.version === session.version)
+  holds(snapshot: ZoneSnapshot, session: Session | undefined): Promise<boolean> {
+    return this.#reads.ask(session ?? snapshot).then((standing) => {
+      if (standing?.revision !== snapshot.revision) return false
+      return session === undefined || (session.zoneId === snapshot.zoneId && standing.version === session.version)
+    })
   }
 }
 

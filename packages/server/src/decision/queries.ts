@@ -13,8 +13,7 @@ export interface KnownSession {
 
 /** What holds of a zone and of a subject's sessions through one application, all at one moment. */
 export interface SubjectLook {
-  /** Undefined when there is no such zone. */
-  readonly revision: number | undefined
+  readonly revision: number
   /** At most 16: those that may be used before the others, and the last used first. */
   readonly sessions: readonly KnownSession[]
 }
@@ -27,9 +26,9 @@ export class SubjectLooks {
     this.#reads = new BatchedRead((keys) => readLooks(db, keys))
   }
 
-  async look(zoneId: string, { kind, issuer, id }: Identity, applicationId: string): Promise<SubjectLook> {
-    const key = `${zoneId} ${applicationId} ${kind} ${subjectKey(issuer ?? null, id)}`
-    return (await this.#reads.ask(key)) ?? { revision: undefined, sessions: [] }
+  /** Undefined when there is no such zone. */
+  look(zoneId: string, { kind, issuer, id }: Identity, applicationId: string): Promise<SubjectLook | undefined> {
+    return this.#reads.ask(`${zoneId} ${applicationId} ${kind} ${subjectKey(issuer ?? null, id)}`)
   }
 }
 

@@ -46,8 +46,8 @@ export function resolveSubject(
   }
   const identity = readIdentity(snapshot, subject)
   return deps.looks.look(snapshot.zoneId, identity, caller.application.id).then((look) => {
-    if (look.sessions.length > 0) return knownSubject(deps, snapshot, identity, look, now)
-    return { identity, standing: { source: 'asserted', aal: assertedAal, lastUsedAt: now }, heldAt: look.revision }
+    if (look !== undefined && look.sessions.length > 0) return knownSubject(deps, snapshot, identity, look, now)
+    return { identity, standing: { source: 'asserted', aal: assertedAal, lastUsedAt: now }, heldAt: look?.revision }
   })
 }
 

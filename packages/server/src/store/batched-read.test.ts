@@ -37,3 +37,20 @@ test('a query that fails fails those who asked for it and nobody else', async ()
   fail = false
   expect(await reads.ask('a')).toBe(1)
 })
+
+test('whoever asks while others are answered is told what was read after, even of what they asked for', async () => {
+  const asked: (readonly object[])[] = []
+  const reads = new BatchedRead(async (keys: readonly object[]) => {
+    asked.push(keys)
+    const reading = asked.length
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return new Map(keys.map((key) => [key, reading]))
+  })
+  const [session, other] = [{ id: 1 }, { id: 1 }]
+  const first = [reads.ask(session), reads.ask(session), reads.ask(other)]
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  const later = reads.ask(session)
+  expect(await Promise.all(first)).toEqual([1, 1, 1])
+  expect(await later).toBe(2)
+  expect(asked).toEqual([[session, other], [session]])
+})

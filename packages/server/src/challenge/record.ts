@@ -31,14 +31,22 @@ export interface StoredChallenge {
   readonly proofs: readonly Proof[]
 }
 
-/** A challenge with everything that decides whether it may be presented, read in one round trip. */
-export interface ChallengeRecord extends StoredChallenge {
+/** What a challenge and the proofs given towards it are to a request that presents it. */
+export interface ChallengeLink
+  extends Pick<StoredChallenge, 'id' | 'type' | 'createdAt' | 'satisfiedAt' | 'rejectedAt' | 'consumedAt'> {
+  readonly proofs: readonly Pick<Proof, 'ownerKey' | 'aal' | 'amr' | 'authTime'>[]
+}
+
+/** A challenge with everything that decides whether it may be presented, and no more, read in one round trip. */
+export interface ChallengeRecord
+  extends ChallengeLink,
+    Pick<StoredChallenge, 'sessionId' | 'principalId' | 'applicationId' | 'demand' | 'bindingHash' | 'expiresAt'> {
   /** SHA-256 of each secret that was handed out for it. */
   readonly secretHashes: readonly Buffer[]
   /** Whether another challenge stands on this one: it can then only be used through that one. */
   readonly hasSuccessor: boolean
   /** The challenges it stands on, the nearest first. */
-  readonly predecessors: readonly StoredChallenge[]
+  readonly predecessors: readonly ChallengeLink[]
 }
 
 /** What was given towards a challenge, and by whom. */

@@ -52,6 +52,12 @@ const BYTEA: Element<string> = {
   write: (into, value, at) => into.write(value, at, 'hex'),
 }
 
+const BYTES: Element<Buffer> = {
+  oid: 17,
+  length: (value) => value.length,
+  write: (into, value, at) => value.copy(into, at),
+}
+
 const TEXT: Element<string> = {
   oid: 25,
   length: (value) => Buffer.byteLength(value),
@@ -66,6 +72,8 @@ export const int4Array = (values: readonly number[]): Buffer => encode(INT4, val
 export const int8Array = (values: readonly number[]): Buffer => encode(INT8, values)
 /** `bytea[]` of bytes in hexadecimal. */
 export const byteaArray = (values: readonly string[]): Buffer => encode(BYTEA, values)
+/** `bytea[]` of bytes. */
+export const bytesArray = (values: readonly (Buffer | null)[]): Buffer => encode(BYTES, values)
 /** `text[]`. */
 export const textArray = (values: readonly (string | null)[]): Buffer => encode(TEXT, values)
 

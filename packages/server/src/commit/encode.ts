@@ -1,8 +1,9 @@
 import { subjectKey } from '../store/tables.js'
-import { byteaArray, int4Array, int8Array, textArray, uuidArray } from './binary-array.js'
+import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from './binary-array.js'
 import {
   COOLDOWN_SECONDS,
   type CommitItem,
+  type Consumption,
   FAILURE_WINDOW_SECONDS,
   MOST_FAILURES,
   MOST_LIVE_CHALLENGES,
@@ -12,13 +13,19 @@ import {
 type Row = { readonly [column: string]: unknown }
 
 /**
- * The arguments of `commit_batch`: what every item has as arrays, one element an item; their anchors, each with the
- * number of its item, the first being 1; and what few items have as {@link encodeRest}.
+ * The arguments of `commit_batch`: what every item has as arrays, one element an item; their anchors and the challenges
+ * they use up, each with the number of its item, the first being 1; and what few items have as {@link encodeRest}.
  */
 export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean): (Buffer | boolean | string | null)[] {
-  const anchors: { readonly n: number; readonly zone: string; readonly id: string; readonly version: number }[] = []
-  items.forEach(({ zoneId, anchors: own }, index) => {
-    for (const { sessionId, version } of own) anchors.push({ n: index + 1, zone: zoneId, id: sessionId, version })
+  const anchors: { readonly n: number; readonly id: string; readonly version: number }[] = []
+  const consumed: Consumed[] = []
+  items.forEach(({ anchors: own, consume }, index) => {
+    const n = index + 1
+    for (const { sessionId, version } of own) anchors.push({ n, id: sessionId, version })
+    // Only the challenge presented has its secret shown; its predecessors come with it.
+    consume?.ids.forEach((id, position) => {
+      consumed.push({ n, id, by: consume, secretHash: position === 0 ? consume.secretHash : null })
+    })
   })
   return [
     resubmitted,
@@ -29,10 +36,31 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
     textArray(items.map(({ event }) => event.canonical)),
     textArray(items.map(({ event }) => event.openings)),
     int4Array(anchors.map(({ n }) => n)),
-    uuidArray(anchors.map(({ zone }) => zone)),
     uuidArray(anchors.map(({ id }) => id)),
     int8Array(anchors.map(({ version }) => version)),
+    ...encodeConsumed(consumed),
     encodeRest(items),
+  ]
+}
+
+/** A challenge that item `n` uses up. */
+interface Consumed {
+  readonly n: number
+  readonly id: string
+  readonly by: Consumption
+  readonly secretHash: Buffer | null
+}
+
+function encodeConsumed(consumed: readonly Consumed[]): (Buffer | null)[] {
+  if (consumed.length === 0) return [null, null, null, null, null, null, null]
+  return [
+    int4Array(consumed.map(({ n }) => n)),
+    uuidArray(consumed.map(({ id }) => id)),
+    uuidArray(consumed.map(({ by }) => by.applicationId)),
+    uuidArray(consumed.map(({ by }) => by.sessionId)),
+    textArray(consumed.map(({ by }) => by.principalId)),
+    bytesArray(consumed.map(({ by }) => by.bindingHash)),
+    bytesArray(consumed.map(({ secretHash }) => secretHash)),
   ]
 }
 
@@ -40,7 +68,7 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
 function encodeRest(items: readonly CommitItem[]): string | null {
   const lists = new Map<string, Row[]>()
   items.forEach((item, index) => {
-    const { event, open, raise, once, recovery, recovered, create, join, consume, throttle } = item
+    const { event, open, raise, once, recovery, recovered, create, join, throttle } = item
     const add = (list: string, row: Row): void => {
       const rows = lists.get(list)
       const numbered = { n: index + 1, zone: item.zoneId, ...row }
@@ -101,18 +129,6 @@ function encodeRest(items: readonly CommitItem[]): string | null {
       add('joins', { id: join.challengeId })
       add('secrets', { id: join.challengeId, secret: bytes(join.secretHash) })
     }
-    consume?.ids.forEach((id, position) => {
-      add('consumes', {
-        id,
-        application: consume.applicationId,
-        session: consume.sessionId,
-        principal: consume.principalId,
-        binding: bytes(consume.bindingHash),
-        // Only the challenge presented has its secret shown; its predecessors come with it.
-        secret: position === 0 ? bytes(consume.secretHash) : null,
-        event: event.id,
-      })
-    })
     if (throttle !== undefined) {
       add('throttles', {
         application: throttle.applicationId,

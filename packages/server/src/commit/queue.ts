@@ -174,7 +174,7 @@ export class CommitQueue {
     const client = await this.#connect()
     const answer = await client.query<{ verdicts: string }>({
       name: 'commit',
-      text: 'SELECT commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) AS verdicts',
+      text: 'SELECT commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) AS verdicts',
       values: encodeBatch(
         batch.map(({ item }) => item),
         resubmitted,

@@ -88,7 +88,7 @@ export async function joinSuccessor(deps: ExchangeDeps, attempt: Attempt, bindin
 }
 
 /** The same answer again for one who asks too early: nothing is handed out twice. */
-export function sameAgain(challenge: StoredChallenge): Pause {
+export function sameAgain(challenge: Described): Pause {
   return { challengeId: challenge.id, type: challenge.type, body: pauseBody(challenge, undefined) }
 }
 

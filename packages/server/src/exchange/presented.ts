@@ -1,5 +1,5 @@
 import { type ChallengeReading, readChallenge } from '../challenge/queries.js'
-import type { ChallengeRecord, StoredChallenge } from '../challenge/record.js'
+import type { ChallengeLink, ChallengeRecord } from '../challenge/record.js'
 import { secretMatches } from '../challenge/secrets.js'
 import { chainState, cooldownSeconds } from '../challenge/state.js'
 import type { ResolvedChallenge } from '../policy/proof.js'
@@ -74,7 +74,7 @@ function refuseDuringCooldown({ throttle, now }: ChallengeReading): void {
   })
 }
 
-function isBoundTo(challenge: StoredChallenge, parties: Parties, binding: Binding, principalId: string): boolean {
+function isBoundTo(challenge: ChallengeRecord, parties: Parties, binding: Binding, principalId: string): boolean {
   return (
     challenge.applicationId === parties.application.id &&
     challenge.sessionId === parties.session.id &&
@@ -83,7 +83,7 @@ function isBoundTo(challenge: StoredChallenge, parties: Parties, binding: Bindin
   )
 }
 
-function resolvedChallenge(challenge: StoredChallenge): ResolvedChallenge {
+function resolvedChallenge(challenge: ChallengeLink): ResolvedChallenge {
   // Of several proofs only those of the demand's kind were accepted; an mfa challenge has one.
   const [proof] = challenge.proofs
   return {

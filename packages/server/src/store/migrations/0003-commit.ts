@@ -18,7 +18,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 const commitBatch = `
 CREATE FUNCTION commit_batch(
   resubmitted boolean, zones uuid[], revisions bigint[], ids uuid[], hashes bytea[], events text[], opened text[],
-  anchor_items int[], anchor_zones uuid[], anchor_ids uuid[], anchor_versions bigint[], p jsonb
+  anchor_items int[], anchor_ids uuid[], anchor_versions bigint[],
+  consume_items int[], consume_ids uuid[], consume_applications uuid[], consume_sessions uuid[], consume_principals text[],
+  consume_bindings bytea[], consume_secrets bytea[], p jsonb
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = countersign SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
@@ -47,8 +49,8 @@ BEGIN
     LEFT JOIN zone_heads h ON h.zone_id = i.zone
     WHERE h.revision IS DISTINCT FROM i.rev
     UNION ALL
-    SELECT a.n FROM unnest(anchor_items, anchor_zones, anchor_ids, anchor_versions) AS a(n, zone, id, v)
-    LEFT JOIN LATERAL (SELECT * FROM sessions WHERE zone_id = a.zone AND id = a.id OFFSET 0) s ON true
+    SELECT a.n FROM unnest(anchor_items, anchor_ids, anchor_versions) AS a(n, id, v)
+    LEFT JOIN LATERAL (SELECT * FROM sessions WHERE zone_id = zones[a.n] AND id = a.id OFFSET 0) s ON true
     WHERE s.version IS DISTINCT FROM a.v OR s.status <> 'active' OR s.expires_at <= t);
 
   IF p ? 'opens' THEN
@@ -88,19 +90,20 @@ BEGIN
       WHERE k.blocked_until > t);
   END IF;
 
-  IF p ? 'consumes' THEN
+  IF consume_items IS NOT NULL THEN
     stale := stale || ARRAY(
-      SELECT c.n FROM jsonb_to_recordset(p->'consumes')
-        AS c(n int, zone uuid, id uuid, application uuid, session uuid, principal text, binding bytea, secret bytea)
-      LEFT JOIN LATERAL (SELECT * FROM step_up_challenges WHERE zone_id = c.zone AND id = c.id OFFSET 0) s
+      SELECT c.n
+      FROM unnest(consume_items, consume_ids, consume_applications, consume_sessions, consume_principals, consume_bindings,
+          consume_secrets) AS c(n, id, application, session, principal, binding, secret)
+      LEFT JOIN LATERAL (SELECT * FROM step_up_challenges WHERE zone_id = zones[c.n] AND id = c.id OFFSET 0) s
         ON s.application_id = c.application AND s.session_id = c.session AND s.principal_id = c.principal
         AND s.binding_hash = c.binding
         AND s.satisfied_at IS NOT NULL AND s.rejected_at IS NULL AND s.consumed_at IS NULL AND s.expires_at > t
       WHERE s.id IS NULL OR (c.secret IS NOT NULL AND (
         (SELECT true FROM challenge_secrets k
-         WHERE k.zone_id = c.zone AND k.challenge_id = c.id AND k.hash = c.secret) IS NULL
+         WHERE k.zone_id = s.zone_id AND k.challenge_id = c.id AND k.hash = c.secret) IS NULL
         OR (SELECT true FROM step_up_challenges x
-            WHERE x.zone_id = c.zone AND x.predecessor_id = c.id LIMIT 1) IS NOT NULL)));
+            WHERE x.zone_id = s.zone_id AND x.predecessor_id = c.id LIMIT 1) IS NOT NULL)));
   END IF;
 
   IF p ? 'creates' THEN
@@ -186,10 +189,10 @@ BEGIN
         expires_at = EXCLUDED.expires_at;
   END IF;
 
-  IF p ? 'consumes' THEN
-    UPDATE step_up_challenges s SET consumed_at = t, consumed_by = c.event
-      FROM jsonb_to_recordset(p->'consumes') AS c(n int, zone uuid, id uuid, event uuid)
-      WHERE s.zone_id = c.zone AND s.id = c.id AND s.consumed_at IS NULL AND c.n <> ALL (dead);
+  IF consume_items IS NOT NULL THEN
+    UPDATE step_up_challenges s SET consumed_at = t, consumed_by = ids[c.n]
+      FROM unnest(consume_items, consume_ids) AS c(n, id)
+      WHERE s.zone_id = zones[c.n] AND s.id = c.id AND s.consumed_at IS NULL AND c.n <> ALL (dead);
   END IF;
 
   IF p ? 'creates' THEN

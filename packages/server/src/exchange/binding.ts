@@ -33,24 +33,25 @@ export class Binding {
 }
 
 function bindingJson(request: TokenRequest, parties: Parties): string {
+  // In the order in which they are written, which takes two thirds of the time.
   return canonicalJson({
-    zone_id: request.zoneId,
-    subject: describeIdentity(parties.subject),
+    acr_values: request.raise?.aal ?? null,
     actor_chain: parties.actors.map((actor) => describeIdentity(actor.identity)),
-    application_id: parties.application.id,
-    session_id: parties.session.id,
     agent_session_id: request.agentSessionId ?? null,
+    application_id: parties.application.id,
     delegation_edge_id: request.delegationEdgeId ?? null,
-    sender_key_thumbprint: null,
+    max_age: request.raise?.maxAge ?? null,
+    requested_token_type: request.requestedTokenType,
     resources: request.resources,
     scopes: request.scopes,
-    requested_token_type: request.requestedTokenType,
+    sender_key_thumbprint: null,
+    session_id: parties.session.id,
+    subject: describeIdentity(parties.subject),
     ttl_seconds: request.ttlSeconds ?? null,
-    acr_values: request.raise?.aal ?? null,
-    max_age: request.raise?.maxAge ?? null,
+    zone_id: request.zoneId,
   })
 }
 
 function describeIdentity(identity: Identity): Json {
-  return { kind: identity.kind, issuer: identity.issuer, id: identity.id }
+  return { id: identity.id, issuer: identity.issuer, kind: identity.kind }
 }

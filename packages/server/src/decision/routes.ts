@@ -28,8 +28,8 @@ export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void
       return { status: 200, headers: NO_STORE, body: { data } }
     }
     const direct: DirectRoute = {
-      type: JSON_MEDIA_TYPE,
-      answer: async ({ id, ip, headers, zoneId = '', body }) => {
+      types: [JSON_MEDIA_TYPE],
+      answer: ({ id, ip, headers, zoneId = '', body }) => {
         const { authorization } = headers
         const origin = { zoneId, authorization, requestId: id, traceId: traceIdOf(headers), ip }
         return check(origin, readJson(body))

@@ -20,8 +20,9 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
     app.setErrorHandler(answerOAuthError)
     const room = new UnderWay()
     const direct: DirectRoute = {
-      type: FORM,
-      answer: async ({ headers, body, zoneId, id, ip }) => {
+      // As libraries write it, and as `fetch` does.
+      types: [FORM, `${FORM};charset=UTF-8`],
+      answer: ({ headers, body, zoneId, id, ip }) => {
         const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
         return answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin)
       },

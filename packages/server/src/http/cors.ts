@@ -11,6 +11,9 @@ declare module 'fastify' {
 /** Whether an origin is registered: by some application of this zone, or of any when the path names none. */
 export type OriginLookup = (origin: string, zoneId: string | null) => Promise<boolean>
 
+/** On every answer of a route with CORS. Helmet would let no other origin read what CORS lets some read. */
+export const CORS_HEADERS = { vary: 'Origin', 'cross-origin-resource-policy': 'cross-origin' } as const
+
 const PREFLIGHT_SECONDS = '600'
 const ALLOWED_HEADERS = 'Authorization, Content-Type, Idempotency-Key, X-Request-Id'
 const EXPOSED_HEADERS = 'WWW-Authenticate, Retry-After, X-Request-Id'
@@ -59,9 +62,7 @@ export function installCors(app: App, isRegistered: OriginLookup): void {
   })
 
   const answerOrigin: onRequestHookHandler = (request, reply, done) => {
-    reply.header('vary', 'Origin')
-    // Helmet would let no other origin read what CORS lets some read.
-    reply.header('cross-origin-resource-policy', 'cross-origin')
+    reply.headers(CORS_HEADERS)
     const { origin } = request.headers
     if (origin === undefined || !isOrigin(origin)) return done()
     const { zone_id: zoneId } = request.params as { readonly zone_id?: string }

@@ -8,6 +8,7 @@ import {
 import type { FastifyBaseLogger, FastifyServerFactoryHandler, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 import type { HttpAnswer } from './answer.js'
+import { CORS_HEADERS } from './cors.js'
 import type { Observe } from './metrics.js'
 import { requestId } from './request-id.js'
 
@@ -30,10 +31,10 @@ export interface DirectRequest {
 
 /** What answers a route's ordinary requests, as its handler answers all of them. */
 export interface DirectRoute {
-  /** The media type of an ordinary body. */
-  readonly type: string
+  /** How the media type of an ordinary body is written. */
+  readonly types: readonly string[]
   readonly answer: (request: DirectRequest) => Promise<HttpAnswer>
-  /** The answer for whatever {@link answer} throws. */
+  /** The answer for whatever {@link answer} throws, at once or later. */
   readonly failed: (error: unknown, requestId: string, log: Pick<FastifyBaseLogger, 'error'>) => HttpAnswer
   readonly room?: DirectRoom
 }
@@ -66,11 +67,10 @@ const ZONE = ':zone_id'
 const ZONE_CHARACTERS = 36
 const MOST_BYTES = 64 * 1024
 const EMPTY = Buffer.alloc(0)
-const CORS = { vary: 'Origin', 'cross-origin-resource-policy': 'cross-origin' }
 
 /**
- * Answers the ordinary requests of routes that have `config: { direct }` before Fastify sees them: its request, its reply and
- * the hooks in between took 12 % of a plain exchange and a third of a decision, and do nothing for such a request.
+ * Answers the ordinary requests of routes that have `config: { direct }` before Fastify sees them: with its request, its reply
+ * and the hooks in between HTTP takes 40 µs of a request, without them 30, and they do nothing for such a one.
  *
  * Ordinary is a POST to exactly the route's path, with a body of the route's media type and of a stated length up to 64 KiB,
  * not encoded, and from no browser. Whatever else comes, and whatever is wrong with how a request is put together, is
@@ -82,7 +82,7 @@ export class DirectRoutes {
   #closing = false
 
   constructor(private readonly options: DirectOptions) {
-    this.#headers = Object.entries({ ...options.headers, ...CORS }).flat()
+    this.#headers = Object.entries({ ...options.headers, ...CORS_HEADERS }).flat()
   }
 
   add(url: string, route: DirectRoute): void {
@@ -106,9 +106,11 @@ export class DirectRoutes {
   }
 
   #pathOf({ method, url = '', headers }: IncomingMessage): Path | undefined {
-    if (this.#closing || method !== 'POST') return undefined
-    const path = this.#paths.find(({ before, after }) => matches(url, before, after))
-    return path !== undefined && isOrdinary(headers, path.route.type) ? path : undefined
+    if (method !== 'POST' || this.#closing) return undefined
+    for (const path of this.#paths) {
+      if (matches(url, path)) return isOrdinary(headers, path.route.types) ? path : undefined
+    }
+    return undefined
   }
 
   #take(path: Path, request: IncomingMessage, response: ServerResponse): void {
@@ -132,7 +134,10 @@ export class DirectRoutes {
       const [first = EMPTY] = chunks
       const body = chunks.length === 1 ? first : Buffer.concat(chunks)
       const ip = this.options.addressOf(request)
-      this.#answer(route, { id, ip, headers, zoneId, body }, response).catch(() => response.destroy())
+      this.#answer(route, { id, ip, headers, zoneId, body }, response).catch((error: unknown) => {
+        this.options.log.error({ reqId: id, type: error instanceof Error ? error.name : typeof error }, 'no answer')
+        response.destroy()
+      })
     })
   }
 
@@ -149,13 +154,13 @@ export class DirectRoutes {
   #send(response: ServerResponse, id: string, { status, headers, body }: HttpAnswer): void {
     const text = JSON.stringify(body)
     const lines = [...this.#headers, 'x-request-id', id, 'content-length', String(Buffer.byteLength(text))]
-    for (const [name, value] of Object.entries(headers)) lines.push(name, value)
+    for (const name in headers) lines.push(name, headers[name] ?? '')
     if (this.#closing) response.shouldKeepAlive = false
     response.writeHead(status, lines).end(text)
   }
 }
 
-function matches(url: string, before: string, after: string | undefined): boolean {
+function matches(url: string, { before, after }: Path): boolean {
   if (after === undefined) return url === before
   return (
     url.length === before.length + ZONE_CHARACTERS + after.length &&
@@ -165,10 +170,10 @@ function matches(url: string, before: string, after: string | undefined): boolea
   )
 }
 
-function isOrdinary(headers: IncomingHttpHeaders, type: string): boolean {
+function isOrdinary(headers: IncomingHttpHeaders, types: readonly string[]): boolean {
   const length = Number(headers['content-length'])
   return (
-    headers['content-type'] === type &&
+    types.includes(headers['content-type'] ?? '') &&
     length > 0 &&
     length <= MOST_BYTES &&
     headers['content-encoding'] === undefined &&

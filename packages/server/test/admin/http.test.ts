@@ -154,7 +154,7 @@ test('metrics name routes, never paths', async () => {
 test('answers carry security headers', async () => {
   const { headers } = await fetch(`${service.url}/healthz`)
   expect(headers.get('x-content-type-options')).toBe('nosniff')
-  expect(headers.get('content-security-policy')).toContain("default-src 'self'")
+  expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'")
 })
 
 test('a request that is not HTTP is answered and harms nobody', async () => {

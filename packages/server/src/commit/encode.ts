@@ -1,5 +1,5 @@
+import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from '../store/binary-array.js'
 import { subjectKey } from '../store/tables.js'
-import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from './binary-array.js'
 import {
   COOLDOWN_SECONDS,
   type CommitItem,

@@ -24,6 +24,7 @@ import { type Decided, decide } from './decide.js'
 import { type Answer, decisionEvent } from './event.js'
 import { SubjectLooks, zoneOfApplication } from './queries.js'
 import { type DecisionRequest, RESOURCE_TYPE } from './request.js'
+import { Sample } from './sample.js'
 import { resolveSubject, type StandingDeps, type Subject } from './standing.js'
 
 /** What the decision point works with. */
@@ -43,8 +44,6 @@ export interface DecisionDeps {
     readonly requestId: string
     readonly now: number
   }) => Promise<void>
-  /** A number from 0 to 1, for the sample of allows that is recorded. */
-  readonly random?: () => number
 }
 
 /** Who asks, from where. */
@@ -67,6 +66,7 @@ const MOST_ATTEMPTS = 4
 export class DecisionPoint {
   readonly #currency: Currency
   readonly #standing: StandingDeps
+  readonly #sample = new Sample()
 
   constructor(private readonly deps: DecisionDeps) {
     this.#currency = new Currency(deps.db)
@@ -248,7 +248,7 @@ export class DecisionPoint {
   #isRecorded(snapshot: ZoneSnapshot, { policy }: Decided): boolean {
     if (policy.kind !== 'allow') return true
     const share = snapshot.settings.decisions?.sampled_allows ?? SAMPLED_ALLOWS
-    return (this.deps.random ?? Math.random)() < share
+    return this.#sample.has(share)
   }
 
   async #record(answer: Answer): Promise<boolean> {

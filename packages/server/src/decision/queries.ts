@@ -1,6 +1,6 @@
 import type { Identity } from '@countersign/protocol'
-import { textArray, uuidArray } from '../commit/binary-array.js'
 import { BatchedRead } from '../store/batched-read.js'
+import { textArray, uuidArray } from '../store/binary-array.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import { subjectKey } from '../store/tables.js'
 

@@ -32,7 +32,7 @@ export function observer(log: Logger, registry: Registry): Observe {
     registers: [registry],
   })
   return ({ id, method, route, status, ms }) => {
-    // One literal: spread from another object it cost 8 µs.
+    // One literal: members spread from another object took 5 µs of a request.
     log.info({ reqId: id, method, route, status, ms: Math.round(ms * 10) / 10 }, 'answered')
     duration.observe({ method, route: route ?? 'none', status: String(status) }, ms / 1000)
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, expect, test } from 'vitest'
-import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from '../../src/commit/binary-array.js'
+import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from '../../src/store/binary-array.js'
 import { testDatabase } from '../support/postgres.js'
 
 const database = await testDatabase()

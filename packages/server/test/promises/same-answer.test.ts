@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { basicOf } from '../decisions/support.js'
-import { testService, type TestService } from '../support/service.js'
+import { type TestService, testService } from '../support/service.js'
 import { createWorld, PAYMENTS, type World } from '../support/world.js'
 
 // Ordinary requests are answered without Fastify, all others by it, from the same code. Nobody must be able to tell by what

@@ -1,6 +1,6 @@
 import type { Aal } from '@countersign/protocol'
 import { type Selectable, sql } from 'kysely'
-import { BatchedRead, numbered } from '../store/batched-read.js'
+import { BatchedRead } from '../store/batched-read.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import { andThen, type Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
@@ -43,10 +43,10 @@ export class SessionAnchors {
   readonly #byId = new LruMap<string, Session>(MOST_HELD)
   readonly #idByKey = new LruMap<string, string>(MOST_HELD)
   readonly #lastUsed = new Map<string, Use>()
-  readonly #reads: BatchedRead<Found>
+  readonly #reads: BatchedRead<Found, Query>
 
   constructor(private readonly db: Db) {
-    this.#reads = new BatchedRead((keys) => readSessions(db, keys))
+    this.#reads = new BatchedRead((queries) => readSessions(db, queries), JSON.stringify)
   }
 
   /** The session with this id, as last seen. */
@@ -127,7 +127,7 @@ export class SessionAnchors {
   }
 
   async #read(query: Query): Promise<Found> {
-    const found = await this.#reads.ask(JSON.stringify(query))
+    const found = await this.#reads.ask(query)
     if (found?.session === undefined) return found ?? { session: undefined, notBefore: 0 }
     const { session } = found
     this.#byId.set(session.id, session)
@@ -172,15 +172,15 @@ const READ_SESSIONS: Statement = {
       WHERE zone_id = q.zone AND subject_key = coalesce(s.subject_key, q.subject_key) OFFSET 0) c ON true`,
 }
 
-async function readSessions(db: Db, queries: readonly string[]): Promise<ReadonlyMap<string, Found>> {
+async function readSessions(db: Db, queries: readonly Query[]): Promise<ReadonlyMap<Query, Found>> {
   const found = await prepared<{ n: number } & (SessionRow | { id: null; not_before: number | null })>(
     db,
     READ_SESSIONS,
-    [numbered(queries)],
+    [JSON.stringify(queries.map((query, n) => ({ n, ...query })))],
   )
   return new Map(
     found.map((row) => [
-      queries[row.n] ?? '',
+      queries[row.n] as Query,
       { session: row.id === null ? undefined : toSession(row), notBefore: row.not_before ?? 0 },
     ]),
   )

@@ -1,6 +1,7 @@
 import type { ChallengeType, Identity } from '@countersign/protocol'
 import { sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
+import { textArray, uuidArray } from '../store/binary-array.js'
 import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import { isId } from '../store/ids.js'
 import type { Demand } from '../store/tables.js'
@@ -30,23 +31,29 @@ export async function readChallenge(
   id: string,
   caller: Caller | null = null,
 ): Promise<ChallengeReading> {
-  const key = `${zoneId}${isId(id) ? id : NO_ID}${caller?.applicationId ?? NO_ID}${caller?.principalId ?? ''}`
-  const reading = await readingsOf(db).ask(key)
+  const reading = await readingsOf(db).ask({ zoneId, id: isId(id) ? id : null, caller })
   if (reading === undefined) throw new Error('the query for challenges gives a row for whatever is asked')
   return reading
 }
 
-const readings = new WeakMap<Db, BatchedRead<ChallengeReading>>()
+const readings = new WeakMap<Db, BatchedRead<ChallengeReading, Asked>>()
 
-function readingsOf(db: Db): BatchedRead<ChallengeReading> {
-  const held = readings.get(db) ?? new BatchedRead((keys) => readChallenges(db, keys))
+function readingsOf(db: Db): BatchedRead<ChallengeReading, Asked> {
+  const held = readings.get(db) ?? new BatchedRead((asked) => readChallenges(db, asked), keyOf)
   readings.set(db, held)
   return held
 }
 
-// The asker's ids, each 36 characters or as many blanks, and the principal: what the key of a reading consists of.
-const ID_LENGTH = 36
-const NO_ID = ' '.repeat(ID_LENGTH)
+interface Asked {
+  readonly zoneId: string
+  readonly id: string | null
+  readonly caller: Caller | null
+}
+
+// The principal last: it alone may hold a blank.
+function keyOf({ zoneId, id, caller }: Asked): string {
+  return `${zoneId} ${id} ${caller?.applicationId} ${caller?.principalId}`
+}
 
 // A row for whatever is asked, and few columns: with a row for each link of the chain and all that is stored of it, the
 // database took 1.4 times as long and this process twice. The arrays stand in subqueries so that the planner does not know
@@ -55,7 +62,7 @@ const NO_ID = ' '.repeat(ID_LENGTH)
 const READ_CHALLENGES: Statement = {
   name: 'challenges',
   text: `
-    SELECT asked.n - 1 AS asked, (SELECT countersign.now()) AS now, t.failures, t.blocked_until,
+    SELECT asked.n, (SELECT countersign.now()) AS now, t.failures, t.blocked_until,
       c.id, c.challenge_type, c.session_id, c.principal_id, c.application_id, c.demand, c.binding_hash, c.created_at,
       c.expires_at, c.satisfied_at, c.rejected_at, c.consumed_at, ${hasSuccessor('c')} AS has_successor,
       (SELECT string_agg(encode(s.hash, 'hex'), ' ') FROM challenge_secrets s
@@ -82,15 +89,14 @@ const READ_CHALLENGES: Statement = {
         OFFSET 0) t ON true`,
 }
 
-async function readChallenges(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, ChallengeReading>> {
-  const ids = (nth: number) =>
-    keys.map((key) => {
-      const id = key.slice(nth * ID_LENGTH, (nth + 1) * ID_LENGTH)
-      return id === NO_ID ? null : id
-    })
-  const principals = keys.map((key) => key.slice(3 * ID_LENGTH))
-  const rows = await prepared<ReadingRow>(db, READ_CHALLENGES, [ids(0), ids(1), ids(2), principals])
-  return new Map(rows.map((row) => [keys[row.asked] ?? '', toReading(row)]))
+async function readChallenges(db: Db, asked: readonly Asked[]): Promise<ReadonlyMap<Asked, ChallengeReading>> {
+  const rows = await prepared<ReadingRow>(db, READ_CHALLENGES, [
+    uuidArray(asked.map(({ zoneId }) => zoneId)),
+    uuidArray(asked.map(({ id }) => id)),
+    uuidArray(asked.map(({ caller }) => caller?.applicationId ?? null)),
+    textArray(asked.map(({ caller }) => caller?.principalId ?? null)),
+  ])
+  return new Map(rows.map((row) => [asked[row.n - 1] as Asked, toReading(row)]))
 }
 
 function toReading(row: ReadingRow): ChallengeReading {
@@ -220,7 +226,7 @@ type FoundRow = Pick<
   predecessors: (Omit<ChallengeLink, 'proofs'> & { proofs: GivenProofs })[] | null
 }
 
-type ReadingRow = { asked: number; now: number; failures: number[] | null; blocked_until: number | null } & (
+type ReadingRow = { n: number; now: number; failures: number[] | null; blocked_until: number | null } & (
   | FoundRow
   | { id: null }
 )

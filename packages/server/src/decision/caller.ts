@@ -43,15 +43,9 @@ export function authenticateDecisionCaller(
   )
 }
 
-const BEARER = /^bearer +/i
-
 /** The token of an `Authorization: Bearer` header. @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
 export function bearerOf(authorization: string | undefined): string | undefined {
-  const scheme = BEARER.exec(authorization ?? '')?.[0]
-  if (authorization === undefined || scheme === undefined) return undefined
-  // A pattern for all of it takes 0.5 µs to go through a mandate, and this 0.1.
-  const token = authorization.slice(scheme.length).trimEnd()
-  return token === '' || token.includes(' ') ? undefined : token
+  return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
 }
 
 /** The zone that a token says it is of, before anything of it is verified. */

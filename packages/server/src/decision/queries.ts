@@ -20,16 +20,28 @@ export interface SubjectLook {
 
 /** Looks for the sessions that subjects have through applications, after it was asked for and many at a time. */
 export class SubjectLooks {
-  readonly #reads: BatchedRead<SubjectLook>
+  readonly #reads: BatchedRead<SubjectLook, Asked>
 
   constructor(db: Db) {
-    this.#reads = new BatchedRead((keys) => readLooks(db, keys))
+    this.#reads = new BatchedRead((asked) => readLooks(db, asked), keyOf)
   }
 
   /** Undefined when there is no such zone. */
   look(zoneId: string, { kind, issuer, id }: Identity, applicationId: string): Promise<SubjectLook | undefined> {
-    return this.#reads.ask(`${zoneId} ${applicationId} ${kind} ${subjectKey(issuer ?? null, id)}`)
+    return this.#reads.ask({ zoneId, applicationId, kind, subject: subjectKey(issuer ?? null, id) })
   }
+}
+
+interface Asked {
+  readonly zoneId: string
+  readonly applicationId: string
+  readonly kind: string
+  readonly subject: string
+}
+
+// The subject last: it alone may hold a blank.
+function keyOf({ zoneId, applicationId, kind, subject }: Asked): string {
+  return `${zoneId} ${applicationId} ${kind} ${subject}`
 }
 
 // As with the standings of sessions, nothing but a subquery keeps the statement from being planned anew each time.
@@ -50,22 +62,19 @@ const READ_LOOKS: Statement = {
 
 type LookRow = { n: number; revision: number } & (KnownSession | { id: null })
 
-async function readLooks(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SubjectLook>> {
-  const asked = keys.map((key) => key.split(' ', 3))
-  const [zones, applications, kinds] = [0, 1, 2].map((part) => asked.map((parts) => parts[part] as string))
-  const subjects = keys.map((key, n) => key.slice((asked[n] as string[]).join(' ').length + 1))
-  const looks = new Map<string, { revision: number; sessions: KnownSession[] }>()
+async function readLooks(db: Db, asked: readonly Asked[]): Promise<ReadonlyMap<Asked, SubjectLook>> {
+  const looks = new Map<Asked, { revision: number; sessions: KnownSession[] }>()
   const rows = await prepared<LookRow>(db, READ_LOOKS, [
-    uuidArray(zones as string[]),
-    uuidArray(applications as string[]),
-    textArray(kinds as string[]),
-    textArray(subjects),
+    uuidArray(asked.map(({ zoneId }) => zoneId)),
+    uuidArray(asked.map(({ applicationId }) => applicationId)),
+    textArray(asked.map(({ kind }) => kind)),
+    textArray(asked.map(({ subject }) => subject)),
   ])
   for (const { n, revision, ...session } of rows) {
-    const key = keys[n - 1] ?? ''
-    const look = looks.get(key) ?? { revision, sessions: [] }
+    const of = asked[n - 1] as Asked
+    const look = looks.get(of) ?? { revision, sessions: [] }
     if (session.id !== null) look.sessions.push(session)
-    looks.set(key, look)
+    looks.set(of, look)
   }
   return looks
 }

@@ -4,7 +4,14 @@ import type { Session } from '../authority/session-anchors.js'
 import type { PolicyDecision } from '../policy/decision.js'
 import { mergeDemands, type StepUpDemand } from '../policy/demand.js'
 import { evaluatePolicy } from '../policy/evaluate.js'
-import { type Mutable, type PolicyContext, type PolicyInput, principalInput, sessionInput } from '../policy/input.js'
+import {
+  type Mutable,
+  nowInput,
+  type PolicyContext,
+  type PolicyInput,
+  principalInput,
+  sessionInput,
+} from '../policy/input.js'
 import { meetsDemand, type ResolvedChallenge } from '../policy/proof.js'
 import type { Attempt } from './context.js'
 import type { Parties } from './parties.js'
@@ -124,7 +131,7 @@ function policyInput(
     requested_scopes: target.scopes,
     challenge_resolved: proofs.length > 0,
     session_id: parties.session.id,
-    now: new Date(now).toISOString(),
+    now: nowInput(now),
     ip: origin.ip,
   }
   if (proofs[0] !== undefined) context.challenge = challengeInput(proofs[0])

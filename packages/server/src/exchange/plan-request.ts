@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import { TOKEN_TYPES } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
-import { hashSecret } from '../challenge/secrets.js'
 import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
 import type { CommitItem, NewChallenge } from '../commit/item.js'
 import type { LedgerEvent } from '../ledger/event.js'
@@ -125,7 +124,7 @@ function planIssue(
     mandate: claims,
     challengeIds: first === undefined ? undefined : [first, ...rest],
   })
-  const consumes = first !== undefined && request.challenge !== undefined && presented?.kind === 'resolved'
+  const consumes = first !== undefined && presented?.kind === 'resolved'
   const item = commitItem(attempt, event, {
     parties,
     raise: parties.raise ?? elevation(it, judgement),
@@ -147,7 +146,7 @@ function planIssue(
           sessionId: parties.session.id,
           principalId: principalOf(parties),
           bindingHash: binding.hash,
-          secretHash: hashSecret(request.challenge.response),
+          secretHash: presented.secretHash,
         }
       : undefined,
     throttle:

@@ -1,6 +1,6 @@
 import { type ChallengeReading, readChallenge } from '../challenge/queries.js'
 import type { ChallengeLink, ChallengeRecord } from '../challenge/record.js'
-import { secretMatches } from '../challenge/secrets.js'
+import { hashSecret, secretMatches } from '../challenge/secrets.js'
 import { chainState, cooldownSeconds } from '../challenge/state.js'
 import type { ResolvedChallenge } from '../policy/proof.js'
 import type { Binding } from './binding.js'
@@ -18,6 +18,8 @@ export type Presented =
       readonly kind: 'resolved'
       readonly challenge: ChallengeRecord
       readonly chain: readonly ResolvedChallenge[]
+      /** Of the secret it was presented with. */
+      readonly secretHash: Buffer
       readonly hadFailures: boolean
     }
   /** Used up: it is good only to whoever recovers the mandate that used it. */
@@ -44,7 +46,10 @@ export async function lookAtChallenge(
   const reading = await readChallenge(deps.db, request.zoneId, id, caller)
   refuseDuringCooldown(reading)
   const { challenge, now } = reading
-  if (challenge === undefined || !secretMatches(response, challenge.secretHashes)) throw new FailedProof('wrong_secret')
+  const secretHash = hashSecret(response)
+  if (challenge === undefined || !secretMatches(secretHash, challenge.secretHashes)) {
+    throw new FailedProof('wrong_secret')
+  }
   if (!isBoundTo(challenge, parties, binding, principalId)) throw new FailedProof('wrong_binding')
   const state = chainState(challenge, now)
   if (state === 'rejected')
@@ -54,7 +59,7 @@ export async function lookAtChallenge(
   if (state === 'consumed') return { kind: 'spent', challenge, chain }
   if (challenge.hasSuccessor) return { kind: 'superseded', challenge }
   if (state === 'pending') return { kind: 'early', challenge }
-  return { kind: 'resolved', challenge, chain, hadFailures: reading.throttle !== null }
+  return { kind: 'resolved', challenge, chain, secretHash, hadFailures: reading.throttle !== null }
 }
 
 /** A proof that was wrong, and is counted towards the cooldown. */

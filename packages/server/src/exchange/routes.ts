@@ -4,7 +4,7 @@ import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
 import { narrowCors } from '../http/cors.js'
 import type { DirectRoute } from '../http/direct.js'
 import { FORM, type Form, formOf, readForm, registerFormParser } from '../http/form.js'
-import { answerOAuthError, oauthErrorAnswer, toOAuthError } from '../http/oauth-error.js'
+import { answerOAuthError, oauthFailure } from '../http/oauth-error.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
 import type { RequestOrigin } from './context.js'
@@ -26,7 +26,7 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
         const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
         return answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin)
       },
-      failed: (error, requestId, log) => oauthErrorAnswer(toOAuthError(error, log), requestId),
+      failed: oauthFailure,
       room,
     }
     const handler = async (request: FastifyRequest, reply: FastifyReply) => {

@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerDefault } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+  type RawServerDefault,
+} from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { addressOf } from './address.js'
@@ -77,15 +83,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     sendProblem(request, reply, new ProblemError(404, 'route_not_found', 'no route has this method and path')),
   )
   takeJson(app)
-  drain(app)
+  drain(app, direct)
   installSecurityHeaders(app)
   await app.register(swagger, openApi)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   observeAnswers(app, observe)
-  app.addHook('onRoute', ({ url, config }) => {
-    if (config?.direct !== undefined) direct.add(url, config.direct)
-  })
-  app.addHook('preClose', async () => direct.close())
+  app.addHook('onRoute', ({ url, config = {} }) => direct.add(url, config))
   serveMetrics(app as FastifyInstance, options.metrics)
   installHealth(app as FastifyInstance, options.readiness)
   return app
@@ -93,13 +96,9 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 function takeJson(app: App): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(JSON_MEDIA_TYPE, { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
-    try {
-      done(null, readJson(body))
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)))
-    }
-  })
+  app.addContentTypeParser(JSON_MEDIA_TYPE, { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
+    readJson(body),
+  )
   // Bodies are checked as they are read.
   app.addHook('preValidation', (request, _reply, done) => {
     checkWellFormed(request.query)
@@ -109,13 +108,10 @@ function takeJson(app: App): void {
 }
 
 // A connection that is kept alive after its last answer would keep the service from stopping for as long.
-function drain(app: App): void {
-  let closing = false
-  app.addHook('preClose', async () => {
-    closing = true
-  })
+function drain(app: App, direct: DirectRoutes): void {
+  app.addHook('preClose', async () => direct.close())
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (closing) reply.header('connection', 'close')
+    if (direct.isClosing) reply.header('connection', 'close')
     done(null, payload)
   })
 }

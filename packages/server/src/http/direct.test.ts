@@ -176,3 +176,13 @@ it('an answer given while the service stops is the last on its connection', asyn
   await closing
   app = undefined
 })
+
+it('a route without CORS is not answered directly', async () => {
+  app = await createApp({ log: pino({ level: 'silent' }), metrics: createMetrics(), readiness: [] })
+  const direct: DirectRoute = {
+    types: [JSON_MEDIA_TYPE],
+    answer: async () => ({ status: 200, headers: NO_STORE, body: {} }),
+    failed: () => ({ status: 500, headers: NO_STORE, body: {} }),
+  }
+  expect(() => app?.post('/ask', { config: { direct } }, async () => ({}))).toThrow('has no CORS')
+})

@@ -5,7 +5,12 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { FastifyBaseLogger, FastifyServerFactoryHandler, FastifyServerOptions } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyContextConfig,
+  FastifyServerFactoryHandler,
+  FastifyServerOptions,
+} from 'fastify'
 import type { Logger } from 'pino'
 import type { HttpAnswer } from './answer.js'
 import { CORS_HEADERS } from './cors.js'
@@ -85,9 +90,17 @@ export class DirectRoutes {
     this.#headers = Object.entries({ ...options.headers, ...CORS_HEADERS }).flat()
   }
 
-  add(url: string, route: DirectRoute): void {
+  /** Whether this was closed. */
+  get isClosing(): boolean {
+    return this.#closing
+  }
+
+  /** @throws Error for a route without CORS, whose answers would have headers that are not theirs */
+  add(url: string, { direct, cors }: FastifyContextConfig): void {
+    if (direct === undefined) return
+    if (cors !== true) throw new Error(`${url} is answered directly and has no CORS`)
     const [before = '', after] = url.split(ZONE)
-    this.#paths.push({ url, before, after, route })
+    this.#paths.push({ url, before, after, route: direct })
   }
 
   /** From now on everything is Fastify's, and what is under way here is the last on its connection. */

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } fr
 import { type HttpAnswer, sendAnswer } from './answer.js'
 import { OAuthError, oauthErrorAnswer } from './oauth-error.js'
 import { ProblemError, problemAnswer } from './problem.js'
+import { withoutValues } from './without-values.js'
 
 /** The app's error handler. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -72,10 +73,3 @@ const RETRYABLE: ReadonlySet<string> = new Set([
 
 // What `pg` says, without a code, when a connection breaks under a query or cannot be had.
 const LOST_CONNECTION = /^(?:Connection terminated|Client has encountered a connection error|timeout exceeded when )/
-
-// An error of the database repeats values in its detail; the log needs only what failed and where.
-function withoutValues(error: unknown): unknown {
-  if (!(error instanceof Error)) return { type: typeof error }
-  const { code } = error as Partial<FastifyError>
-  return { type: error.name, message: error.message, stack: error.stack, code }
-}

@@ -97,16 +97,7 @@ export function registerFormParser(app: FastifyInstance): void {
   app.addContentTypeParser(
     FORM,
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
-    (request: FastifyRequest, body: Buffer, done) => {
-      let form: Form
-      try {
-        form = readForm(request.headers, body)
-      } catch (error) {
-        return done(error instanceof Error ? error : new Error(String(error)))
-      }
-      // Outside: what fails later is not the form's fault, and is told once.
-      done(null, form)
-    },
+    async (request: FastifyRequest, body: Buffer) => readForm(request.headers, body),
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Json, OAuthErrorCode } from '@countersign/protocol'
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
+import { withoutValues } from './without-values.js'
 
 const STATUS: { readonly [code in OAuthErrorCode]: number } = {
   invalid_request: 400,
@@ -82,14 +83,18 @@ export function answerOAuthError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  return sendAnswer(reply, oauthErrorAnswer(toOAuthError(error, request.log), request.id))
+  return sendAnswer(reply, oauthFailure(error, request.id, request.log))
 }
 
 /**
- * The OAuth error that any thrown value amounts to. What is neither one nor the client's fault is logged and becomes a
- * passing failure: an exchange that broke may be tried again, and nothing was issued.
+ * Whatever was thrown as the answer of an OAuth endpoint. What is neither an OAuth error nor the client's fault is logged and
+ * becomes a passing failure: an exchange that broke may be tried again, and nothing was issued.
  */
-export function toOAuthError(error: unknown, log: Pick<FastifyBaseLogger, 'error'>): OAuthError {
+export function oauthFailure(error: unknown, requestId: string, log: Pick<FastifyBaseLogger, 'error'>): HttpAnswer {
+  return oauthErrorAnswer(toOAuthError(error, log), requestId)
+}
+
+function toOAuthError(error: unknown, log: Pick<FastifyBaseLogger, 'error'>): OAuthError {
   if (error instanceof OAuthError) return error
   const { statusCode: status } = (error instanceof Error ? error : {}) as Partial<FastifyError>
   if (status !== undefined && status >= 400 && status < 500) {
@@ -97,14 +102,6 @@ export function toOAuthError(error: unknown, log: Pick<FastifyBaseLogger, 'error
   }
   log.error({ err: withoutValues(error) }, 'a request of the token endpoint family failed')
   return new OAuthError('temporarily_unavailable', 'the service cannot answer now; try again', { retryAfter: 1 })
-}
-
-// The database repeats values in its messages, and a value may be a secret: of its errors the code says enough.
-function withoutValues(error: unknown) {
-  if (!(error instanceof Error)) return { type: typeof error }
-  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at '))
-  const message = 'severity' in error ? undefined : error.message
-  return { type: error.name, code: (error as Partial<FastifyError>).code, message, stack: frames?.join('\n') }
 }
 
 const CLIENT_FAULTS: { readonly [status: number]: string } = {

@@ -28,6 +28,19 @@ test('keys asked for in one turn of the event loop share a query, even when noth
   expect(asked).toEqual([['a', 'b']])
 })
 
+test('questions with the same key are asked once, and each who asks is told', async () => {
+  const asked: { id: number }[] = []
+  const reads = new BatchedRead(
+    async (questions: readonly { id: number }[]) => {
+      asked.push(...questions)
+      return new Map(questions.map((question) => [question, question.id * 2]))
+    },
+    ({ id }) => id,
+  )
+  expect(await Promise.all([reads.ask({ id: 1 }), reads.ask({ id: 1 }), reads.ask({ id: 2 })])).toEqual([2, 2, 4])
+  expect(asked).toEqual([{ id: 1 }, { id: 2 }])
+})
+
 test('a query that fails fails those who asked for it and nobody else', async () => {
   let fail = true
   const reads = new BatchedRead((keys) =>

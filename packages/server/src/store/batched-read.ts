@@ -1,54 +1,56 @@
 /**
- * Reads many keys in one query. Whoever asks while a query is on its way waits for the next, which starts when this
+ * Reads what many ask in one query. Whoever asks while a query is on its way waits for the next, which starts when this
  * one ends: so an answer was always read after it was asked for, and load makes batches larger, not more numerous.
  *
  * @example
  * ```ts
- * const revisions = new BatchedRead((ids: readonly string[]) => readRevisions(db, ids))
- * const revision = await revisions.ask(zoneId) // undefined when the query did not return the key
+ * const revisions = new BatchedRead((zoneIds: readonly string[]) => readRevisions(db, zoneIds))
+ * const revision = await revisions.ask(zoneId) // undefined when the query has no answer to it
  * ```
  */
-export class BatchedRead<V, K = string> {
-  #next: Batch<V, K> | undefined
+export class BatchedRead<V, Q = string> {
+  #next: Batch<V, Q> | undefined
   #reading: Promise<unknown> = Promise.resolve()
 
-  constructor(private readonly read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>) {}
+  /**
+   * @param read answers questions, each of them under the very value that it was given
+   * @param keyOf what two questions have in common that are the same one; by default they are the same value
+   */
+  constructor(
+    private readonly read: (questions: readonly Q[]) => Promise<ReadonlyMap<Q, V>>,
+    private readonly keyOf: (question: Q) => unknown = (question) => question,
+  ) {}
 
-  /** Whoever asks for the same key of the same query waits for the same promise. */
-  ask(key: K): Promise<V | undefined> {
+  /** Whoever asks the same in the same query waits for the same promise. */
+  ask(question: Q): Promise<V | undefined> {
     this.#next ??= this.#begin()
-    const { answers, found } = this.#next
+    const { questions, answers, found } = this.#next
+    const key = this.keyOf(question)
     let answer = answers.get(key)
     if (answer === undefined) {
-      answer = found.then((values) => values.get(key))
+      answer = found.then((values) => values.get(question))
       answers.set(key, answer)
+      questions.push(question)
     }
     return answer
   }
 
-  #begin(): Batch<V, K> {
-    const answers: Batch<V, K>['answers'] = new Map()
+  #begin(): Batch<V, Q> {
+    const questions: Q[] = []
     const found = this.#reading.then(nextTurn).then(() => {
       this.#next = undefined
-      return this.read([...answers.keys()])
+      return this.read(questions)
     })
     this.#reading = found.catch(() => {})
-    return { answers, found }
+    return { questions, answers: new Map(), found }
   }
 }
 
-/** A query that has not begun: who waits for what of it. */
-interface Batch<V, K> {
-  readonly answers: Map<K, Promise<V | undefined>>
-  readonly found: Promise<ReadonlyMap<K, V>>
-}
-
-/**
- * Keys that are JSON objects, as one array for `jsonb_to_recordset`: each with its place among them as `n`, by which the
- * rows of the answer name it.
- */
-export function numbered(keys: readonly string[]): string {
-  return `[${keys.map((key, n) => `{"n":${n},${key.slice(1)}`).join(',')}]`
+/** A query that has not begun: what is asked, and who waits for what of it. */
+interface Batch<V, Q> {
+  readonly questions: Q[]
+  readonly answers: Map<unknown, Promise<V | undefined>>
+  readonly found: Promise<ReadonlyMap<Q, V>>
 }
 
 // What is asked for in the same turn of the event loop belongs in the same query: of a node under full load a

@@ -65,7 +65,7 @@ const TEXT: Element<string> = {
 }
 
 /** `uuid[]` of ids in the form the service writes. */
-export const uuidArray = (values: readonly string[]): Buffer => encode(UUID, values)
+export const uuidArray = (values: readonly (string | null)[]): Buffer => encode(UUID, values)
 /** `int4[]`. */
 export const int4Array = (values: readonly number[]): Buffer => encode(INT4, values)
 /** `int8[]` of safe integers. */

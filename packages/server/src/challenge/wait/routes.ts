@@ -9,7 +9,7 @@ import type { Db } from '../../store/database.js'
 import { isId } from '../../store/ids.js'
 import { readChallenge } from '../queries.js'
 import { cancelChallenge } from '../reject.js'
-import { secretMatches } from '../secrets.js'
+import { hashSecret, secretMatches } from '../secrets.js'
 import { readOrigins } from './queries.js'
 import { type Awaited, type WaitLimits, WaitRoom } from './room.js'
 
@@ -121,7 +121,8 @@ async function authorise(
   const { zone_id: zoneId, id } = params
   if (!isId(zoneId)) throw noSuchChallenge()
   const { challenge } = await readChallenge(db, zoneId, id)
-  if (!secretMatches(secret, challenge?.secretHashes ?? []) || challenge === undefined) throw noSuchChallenge()
+  if (!secretMatches(hashSecret(secret), challenge?.secretHashes ?? []) || challenge === undefined)
+    throw noSuchChallenge()
   const { applicationId } = challenge
   const origins = await readOrigins(db, zoneId, applicationId)
   if (origins === undefined) throw noSuchChallenge()

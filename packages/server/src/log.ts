@@ -2,8 +2,8 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 
 export interface Log {
   readonly log: Logger
-  /** Writes what has not been written yet. */
-  readonly flush: () => void
+  /** Resolves when everything said so far is written. */
+  readonly flush: () => Promise<void>
 }
 
 /**
@@ -17,8 +17,10 @@ export function openLog(dest: string | number): Log {
   const turn = new Turn(destination)
   return {
     log: pino({ name: 'countersign' }, turn),
-    flush: () => {
+    flush: async () => {
       turn.end()
+      // The first waits for the write that is under way, which the second would overtake; a broken pipe ends both.
+      await new Promise<void>((resolve) => destination.flush(() => resolve()))
       destination.flushSync()
     },
   }

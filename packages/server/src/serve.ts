@@ -69,7 +69,7 @@ function holdMemory(): void {
 
 function standardLog(undo: (() => Promise<unknown>)[]): Logger {
   const { log, flush } = openLog(STANDARD_OUTPUT)
-  undo.push(async () => flush())
+  undo.push(flush)
   return log
 }
 

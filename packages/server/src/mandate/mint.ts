@@ -1,17 +1,26 @@
 import { sign } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { promisify } from 'node:util'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import type { Sealer } from '../store/seal.js'
 import type { MandateClaims } from './claims.js'
 import { headerOf, privateKeyOf, signingKeyAt } from './keys.js'
 
+const signInPool = promisify(sign)
+
+// With two processors the pool's threads only take turns with this one, which spends 13 µs on handing a signature over and
+// taking it back where making it takes 20: made here, 1.05 times the exchanges with nine tenths of the CPU. With more
+// processors this thread is what is short.
+const signHere = availableParallelism() <= 2 ? sign : signInPool
+
 /**
- * Signs a mandate with the key of the moment, off the main thread. Call it only once its event is committed.
+ * Signs a mandate with the key of the moment, off the main thread where that pays. Call it only once its event is committed.
  *
  * @returns a compact JWS
  * @throws Error when the zone has no signing key, or its key does not open
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-3.1
  */
-export function mintMandate(
+export async function mintMandate(
   snapshot: ZoneSnapshot,
   sealer: Sealer,
   claims: MandateClaims,
@@ -22,10 +31,6 @@ export function mintMandate(
   const input = `${headerOf(key)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   // JWS wants R and S side by side (RFC 7518 section 3.4), not the DER that is the default.
   const signingKey = { key: privateKeyOf(sealer, snapshot.zoneId, key), dsaEncoding: 'ieee-p1363' as const }
-  return new Promise((resolve, reject) => {
-    sign('sha256', Buffer.from(input), signingKey, (error, signature) => {
-      if (error === null) resolve(`${input}.${signature.toString('base64url')}`)
-      else reject(error)
-    })
-  })
+  const signature = await signHere('sha256', Buffer.from(input), signingKey)
+  return `${input}.${signature.toString('base64url')}`
 }

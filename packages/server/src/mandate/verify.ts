@@ -4,7 +4,7 @@ import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 import { issuerOf, type SigningKey, type ZoneSnapshot } from '../authority/snapshot.js'
 import { LruMap } from '../store/lru-map.js'
 import { isMandateClaims, type MandateClaims } from './claims.js'
-import { headerOf, isPublished, keysByHeader, publicKeyOf } from './keys.js'
+import { isPublished, keysByHeader, publicKeyOf } from './keys.js'
 
 /** What a token is to a zone. */
 export type MandateResult =
@@ -17,13 +17,7 @@ export type MandateResult =
  */
 export type MandateRefusal = 'malformed' | 'not_ours' | 'bad_signature' | 'wrong_issuer' | 'bad_claims' | 'expired'
 
-const verified = new LruMap<string, Verified>(20_000)
-
-/** A token that was verified once, under the header that its key writes. */
-interface Verified {
-  readonly header: string
-  readonly claims: MandateClaims
-}
+const verified = new LruMap<string, MandateClaims>(20_000)
 
 /**
  * Verifies that a token is a mandate of this zone, whole and in time. It says nothing about the session behind it.
@@ -42,18 +36,15 @@ export function verifyMandate(
   now: number,
 ): MandateResult | Promise<MandateResult> {
   if (token.length > MAX_TOKEN_LENGTH) return refused('malformed')
-  const hash = crypto.hash('sha256', token, 'base64url')
-  const known = verified.get(hash)
-  if (known !== undefined) {
-    if (publishedKey(snapshot, known.header, now) === undefined) return refused('not_ours')
-    return checkClaims(snapshot, baseUrl, known.claims, now)
-  }
   const firstDot = token.indexOf('.')
   const lastDot = token.lastIndexOf('.')
   if (firstDot <= 0 || token.indexOf('.', firstDot + 1) !== lastDot) return refused('malformed')
-  const header = token.slice(0, firstDot)
-  const key = publishedKey(snapshot, header, now)
+  // Before the hash, which a token of somebody else's need not cost.
+  const key = publishedKey(snapshot, token.slice(0, firstDot), now)
   if (key === undefined) return refused('not_ours')
+  const hash = crypto.hash('sha256', token, 'base64url')
+  const known = verified.get(hash)
+  if (known !== undefined) return checkClaims(snapshot, baseUrl, known, now)
   const payload = decodeBase64Url(token.slice(firstDot + 1, lastDot))
   const signature = decodeBase64Url(token.slice(lastDot + 1))
   if (payload === undefined || signature === undefined) return refused('malformed')
@@ -62,8 +53,7 @@ export function verifyMandate(
     const claims = parseClaims(payload)
     if (claims === undefined) return refused('bad_claims')
     const result = checkClaims(snapshot, baseUrl, claims, now)
-    // The key's own text of the header: a piece of the token would keep the whole of it in memory.
-    if (result.kind === 'verified') verified.set(hash, { header: headerOf(key), claims })
+    if (result.kind === 'verified') verified.set(hash, claims)
     return result
   })
 }

@@ -54,17 +54,23 @@ export class SessionAnchors {
     return this.#byId.get(id) ?? this.#read({ zone: zoneId, id }).then(({ session }) => session)
   }
 
-  /**
-   * The session with this id if it may be used now. Before it is given up it is read again, and where a level could
-   * lapse since it was not used on this node: another may have seen it.
-   */
+  /** The session with this id if it may be used now, as {@link confirmed}. */
   live(zoneId: string, id: string, now: number): Eventual<Session | undefined> {
-    return andThen(this.byId(zoneId, id), (session) => {
-      if (session === undefined || (session.status === 'active' && !this.#couldLapse(session, now))) {
-        return usable(session, now)
-      }
-      this.forget(id)
-      return andThen(this.byId(zoneId, id), (again) => usable(again, now))
+    return andThen(
+      this.confirmed(() => this.byId(zoneId, id), now),
+      (session) => (session !== undefined && isUsable(session, now) ? session : undefined),
+    )
+  }
+
+  /**
+   * The session that a look finds, looked for again before it counts for less than it did: when it may not be used any
+   * more, and when its level could have lapsed because it was not used on this node, where another may have seen it.
+   */
+  confirmed(look: () => Eventual<Session | undefined>, now: number): Eventual<Session | undefined> {
+    return andThen(look(), (session) => {
+      if (session === undefined || (isUsable(session, now) && !this.#couldLapse(session, now))) return session
+      this.forget(session.id)
+      return look()
     })
   }
 
@@ -142,8 +148,8 @@ interface Use {
   readonly at: number
 }
 
-function usable(session: Session | undefined, now: number): Session | undefined {
-  return session?.status === 'active' && session.expiresAt > now ? session : undefined
+function isUsable({ status, expiresAt }: Session, now: number): boolean {
+  return status === 'active' && expiresAt > now
 }
 
 /** What looking for a session found. */

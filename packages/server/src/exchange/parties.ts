@@ -286,22 +286,15 @@ async function liveActors(act: ActClaim | undefined, context: PartiesContext, ou
   return chain
 }
 
-/**
- * A session that may be used; undefined when there is none or its time is over. What this node remembers is only
- * trusted when it is good news: before a session is refused it is read again.
- */
+/** The session that a look finds, if it may be used; undefined when there is none or its time is over. */
 function usableSession(
-  context: PartiesContext,
-  read: () => Eventual<Session | undefined>,
+  { sessions, now }: PartiesContext,
+  look: () => Eventual<Session | undefined>,
 ): Eventual<Session | undefined> {
-  const isUsable = (session: Session): boolean => session.status === 'active' && session.expiresAt > context.now
-  return andThen(read(), (held) => {
-    if (held === undefined || isUsable(held)) return held
-    context.sessions.forget(held.id)
-    return andThen(read(), (session) => {
-      if (session !== undefined && session.status !== 'active') refuseSession(session.status)
-      return session !== undefined && isUsable(session) ? session : undefined
-    })
+  return andThen(sessions.confirmed(look, now), (session) => {
+    if (session === undefined) return undefined
+    if (session.status !== 'active') refuseSession(session.status)
+    return session.expiresAt > now ? session : undefined
   })
 }
 

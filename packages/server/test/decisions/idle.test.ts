@@ -13,6 +13,7 @@ require contains {"policy": "transfers", "aal": "aal2"} if "transfer" in input.c
 `
 
 const SESSION = { resource: undefined, scope: undefined }
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const MINUTE = 60
 
 let service: TestService
@@ -27,7 +28,7 @@ afterAll(() => service.close())
 const transfer = (mandate: string, form = {}) =>
   world.exchange({
     subject_token: mandate,
-    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token_type: ACCESS_TOKEN,
     ...form,
   })
 
@@ -56,6 +57,20 @@ test('a level that lapsed idle stays lapsed however often the session is used, u
   expect(await transfer(late)).toMatchObject({ status: 200 })
   await passTime(service, 40 * MINUTE)
   expect(await transfer(String(raised.body.access_token))).toMatchObject({ status: 200 })
+})
+
+test('a session that is in use on one node does not lapse on another', async () => {
+  const busy = await testService({ beside: service })
+  const dave = await asUser(world, { sub: 'dave', sid: 'd', acr: 'mfa', issuedAt: await seconds() })
+  const first = String((await world.exchange({ ...SESSION, ...dave })).body.access_token)
+  expect(await transfer(first)).toMatchObject({ status: 200 })
+  await passTime([service, busy], 40 * MINUTE)
+  const there = { ...SESSION, subject_token: first, subject_token_type: ACCESS_TOKEN }
+  const second = String((await world.exchange(there, { url: busy.url })).body.access_token)
+  // Uses are written down once a minute, and when a node stops.
+  await busy.close()
+  await passTime(service, 25 * MINUTE)
+  expect(await transfer(second)).toMatchObject({ status: 200 })
 })
 
 test('being asked about is no use: a page left open does not keep a level from lapsing', async () => {

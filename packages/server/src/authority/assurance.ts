@@ -1,4 +1,4 @@
-import { type Aal, maxAal } from '@countersign/protocol'
+import { type Aal, maxAal, meetsAal } from '@countersign/protocol'
 import type { ZoneSettings } from '../store/tables.js'
 
 /** How long a level lasts, in seconds: since authentication, and since the session was last used. */
@@ -77,4 +77,23 @@ export function raisedAssurance(held: TokenAssurance, fresh: TokenAssurance): To
   const stronger = maxAal(held.aal, fresh.aal) !== held.aal
   const later = fresh.aal === held.aal && (fresh.authTime ?? 0) > (held.authTime ?? 0)
   return stronger || later ? fresh : undefined
+}
+
+// An authentication service's clock may be behind the database's.
+const BEHIND_MS = 60_000
+
+/**
+ * What an authentication lacks of what is demanded of it: a higher level, or to be more recent. Without an age the demand
+ * is to authenticate again: since `challengedAt`, not before it. Instants in milliseconds, `maxAge` in seconds.
+ */
+export function shortfall(
+  authentication: { readonly aal: Aal; readonly authTime: number },
+  demand: { readonly aal: Aal; readonly maxAge?: number | undefined },
+  challengedAt: number,
+  now: number,
+): 'level' | 'recency' | undefined {
+  const { aal, authTime } = authentication
+  if (!meetsAal(aal, demand.aal)) return 'level'
+  const since = demand.maxAge === undefined ? challengedAt - BEHIND_MS : now - demand.maxAge * 1000
+  return authTime < since ? 'recency' : undefined
 }

@@ -9,6 +9,7 @@ import {
   meetsAal,
   sameIdentity,
 } from '@countersign/protocol'
+import { shortfall } from '../authority/assurance.js'
 import type { Capability } from '../store/tables.js'
 import type { Proof, StoredChallenge } from './record.js'
 
@@ -69,9 +70,8 @@ export const CAPABILITY_FOR: { readonly [type in ChallengeType]: Capability } = 
   software_attestation: 'attest',
 }
 
-/** How far an authentication service's clock may be ahead of the database's, and behind it, in milliseconds. */
+/** How far an authentication service's clock may be ahead of the database's, in milliseconds. */
 const AHEAD_MS = 5_000
-const BEHIND_MS = 60_000
 /** What `mfa` means when the demand names no level: more than one factor. */
 const DEFAULT_AAL: Aal = 'aal2'
 const MAX_EVIDENCE_CHARACTERS = 16 * 1024
@@ -168,14 +168,17 @@ function judgeAuthentication(hearing: Hearing, owner: Identity): Verdict {
 
 // What is below the demand now stays below it: recording it would end the wait for a proof that cannot be used.
 function lacks({ demand, createdAt }: StoredChallenge, aal: Aal, authTime: number, now: number): string | undefined {
-  const needed = demand.aal ?? DEFAULT_AAL
-  if (!meetsAal(aal, needed)) return `this challenge needs ${needed} or better`
-  if (demand.max_age !== undefined) {
-    const limit = demand.max_age * 1000
-    return now - authTime > limit ? `the authentication must be ${demand.max_age} seconds old at most` : undefined
+  const { aal: needed = DEFAULT_AAL, max_age: maxAge } = demand
+  switch (shortfall({ aal, authTime }, { aal: needed, maxAge }, createdAt, now)) {
+    case 'level':
+      return `this challenge needs ${needed} or better`
+    case 'recency':
+      return maxAge === undefined
+        ? 'the authentication is older than the challenge'
+        : `the authentication must be ${maxAge} seconds old at most`
+    case undefined:
+      return undefined
   }
-  // Without an age the demand is to authenticate again: since the pause, not before it.
-  return authTime < createdAt - BEHIND_MS ? 'the authentication is older than the challenge' : undefined
 }
 
 function strayMember(submission: Submission, belonging: readonly (keyof Submission)[]): string | undefined {

@@ -67,7 +67,7 @@ export function decide(it: DecisionCase): Decided {
       policy_version: snapshot.policyVersion,
       requires_step_up: policy.kind === 'step_up',
       required_aal: aal,
-      max_age: demand?.maxAge ?? null,
+      max_age: demand?.type === 'mfa' ? (demand.maxAge ?? null) : null,
       aal_source: standing.source,
       challenge_type: demand?.type ?? null,
       matched: [
@@ -138,7 +138,7 @@ function policySession({ snapshot, subject, standing, now }: DecisionCase): NonN
 }
 
 function strictestAal(policy: PolicyDecision & { kind: 'step_up' }): Aal | null {
-  const levels = policy.demands.flatMap(({ type, aal }) => (type === 'mfa' ? [aal ?? 'aal2'] : []))
+  const levels = policy.demands.flatMap((demand) => (demand.type === 'mfa' ? [demand.aal] : []))
   return levels.length === 0 ? null : levels.reduce(maxAal)
 }
 

@@ -1,8 +1,8 @@
-import { type Json, meetsAal } from '@countersign/protocol'
+import type { Json } from '@countersign/protocol'
 import { sessionStanding } from '../authority/assurance.js'
 import type { Session } from '../authority/session-anchors.js'
 import type { PolicyDecision } from '../policy/decision.js'
-import { mergeDemands, type StepUpDemand } from '../policy/demand.js'
+import { type MfaDemand, mergeDemands, type StepUpDemand } from '../policy/demand.js'
 import { evaluatePolicy } from '../policy/evaluate.js'
 import {
   type Mutable,
@@ -12,7 +12,7 @@ import {
   principalInput,
   sessionInput,
 } from '../policy/input.js'
-import { meetsDemand, type ResolvedChallenge } from '../policy/proof.js'
+import { meetsDemand, type ResolvedChallenge, sessionMeets } from '../policy/proof.js'
 import type { Attempt } from './context.js'
 import type { Parties } from './parties.js'
 import type { Target } from './targets.js'
@@ -96,7 +96,8 @@ export function judgeSession(
   lastUsedAt: number,
 ): Judgement {
   const { raise } = attempt.request
-  const demand: StepUpDemand | undefined =
+  const standing = sessionStanding(parties.session, attempt.snapshot.settings, attempt.now, lastUsedAt)
+  const demand: MfaDemand | undefined =
     raise === undefined
       ? undefined
       : { type: 'mfa', aal: raise.aal ?? 'aal1', ...(raise.maxAge === undefined ? {} : { maxAge: raise.maxAge }) }
@@ -104,18 +105,11 @@ export function judgeSession(
   const evaluate = (proofs: readonly ResolvedChallenge[]): PolicyDecision[] => {
     const met =
       demand === undefined ||
-      sessionMeets(attempt, parties.session, demand, lastUsedAt) ||
+      sessionMeets(standing.aal, standing.age, demand) ||
       proofs.some((proof) => meetsDemand(proof, demand, attempt.now))
     return [met ? { kind: 'allow', ...said } : { kind: 'step_up', demands: [demand], ...said }]
   }
   return judge(evaluate, chain, attempt.now)
-}
-
-function sessionMeets(attempt: Attempt, session: Session, demand: StepUpDemand, lastUsedAt: number): boolean {
-  const { aal, age } = sessionStanding(session, attempt.snapshot.settings, attempt.now, lastUsedAt)
-  return (
-    meetsAal(aal, demand.aal ?? 'aal1') && (demand.maxAge === undefined || (age !== undefined && age <= demand.maxAge))
-  )
 }
 
 function policyInput(

@@ -3,10 +3,9 @@ import { findLive, readChallenge } from '../challenge/queries.js'
 import type { StoredChallenge } from '../challenge/record.js'
 import { newSecret } from '../challenge/secrets.js'
 import type { NewChallenge } from '../commit/item.js'
-import type { StepUpDemand } from '../policy/demand.js'
+import { type StepUpDemand, storedDemand } from '../policy/demand.js'
 import type { ResolvedChallenge } from '../policy/proof.js'
 import { newId } from '../store/ids.js'
-import type { Demand } from '../store/tables.js'
 import type { Binding } from './binding.js'
 import type { Attempt, ExchangeDeps } from './context.js'
 import type { Parties } from './parties.js'
@@ -112,16 +111,6 @@ const DESCRIPTIONS: { readonly [type in StepUpDemand['type']]: string } = {
   mfa: 'mfa: the user must authenticate again before this is allowed',
   human_approval: 'human_approval: somebody else must approve this first',
   software_attestation: 'software_attestation: an attestation service must vouch for the software first',
-}
-
-function storedDemand(demand: StepUpDemand): Demand {
-  const { aal, maxAge, approvals, reason } = demand
-  return {
-    ...(aal === undefined ? {} : { aal }),
-    ...(maxAge === undefined ? {} : { max_age: maxAge }),
-    ...(approvals === undefined ? {} : { approvals }),
-    ...(reason === undefined ? {} : { reason }),
-  }
 }
 
 // The user of the chain authenticates; where there is none, the person answerable for the application does.

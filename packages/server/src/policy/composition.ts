@@ -1,9 +1,9 @@
-import { isAal, type Json, meetsAal } from '@countersign/protocol'
+import { type ChallengeType, isAal, type Json } from '@countersign/protocol'
 import { failClosed, type PolicyDecision } from './decision.js'
-import { mergeDemands, parseDemand, type StepUpDemand } from './demand.js'
+import { type MfaDemand, mergeDemands, parseDemand, type StepUpDemand, storedDemand } from './demand.js'
 import type { PolicyInput } from './input.js'
 import { plainDiagnostics } from './plain-json.js'
-import { meetsDemand, type ResolvedChallenge } from './proof.js'
+import { meetsDemand, type ResolvedChallenge, sessionMeets } from './proof.js'
 
 /** The partial rules of a policy set that leaves the result to be composed; undefined for a rule nobody wrote. */
 export interface ComposedRules {
@@ -51,7 +51,7 @@ export function compose(
   for (const rule of requires) {
     const demand = readRequirement(rule)
     if (demand === undefined) return invalidDemand('require', rule)
-    if (!sessionMeets(input, demand)) demands.push({ demand, policy: policyName(rule) })
+    if (!isMetBy(input, demand)) demands.push({ demand, policy: policyName(rule) })
   }
   const unmet = demands.filter(({ demand }) => !proofs.some((proof) => meetsDemand(proof, demand, now)))
   if (unmet.length > 0) {
@@ -67,30 +67,28 @@ export function compose(
 }
 
 /** A demand as policy would write it. */
-export function describeDemand(demand: StepUpDemand): { readonly [key: string]: Json } {
-  return {
-    type: demand.type,
-    ...(demand.aal === undefined ? {} : { aal: demand.aal }),
-    ...(demand.maxAge === undefined ? {} : { max_age: demand.maxAge }),
-    ...(demand.approvals === undefined ? {} : { approvals: demand.approvals }),
-    ...(demand.ttlSeconds === undefined ? {} : { ttl_seconds: demand.ttlSeconds }),
-    ...(demand.reason === undefined ? {} : { reason: demand.reason }),
-  }
+export function describeDemand(demand: StepUpDemand): {
+  readonly type: ChallengeType
+  readonly [member: string]: Json | undefined
+} {
+  const { type, ttlSeconds } = demand
+  return { type, ...storedDemand(demand), ...(ttlSeconds === undefined ? {} : { ttl_seconds: ttlSeconds }) }
 }
 
-function readRequirement(rule: Json): StepUpDemand | undefined {
+function readRequirement(rule: Json): MfaDemand | undefined {
   if (!isObject(rule)) return undefined
   const { policy: _, ...asked } = rule
   if (asked.aal === undefined && asked.max_age === undefined) return undefined
   if (asked.type !== undefined) return undefined
   // A requirement of age alone asks for no particular level.
-  return parseDemand({ type: 'mfa', aal: 'aal1', ...asked })
+  const demand = parseDemand({ type: 'mfa', aal: 'aal1', ...asked })
+  return demand?.type === 'mfa' ? demand : undefined
 }
 
-function sessionMeets(input: PolicyInput, demand: StepUpDemand): boolean {
-  const { aal, authenticated_seconds_ago: age } = input.session ?? {}
-  if (!isAal(aal) || !meetsAal(aal, demand.aal ?? 'aal1')) return false
-  return demand.maxAge === undefined || (age !== undefined && age <= demand.maxAge)
+// Inputs that a policy is tried on may hold anything.
+function isMetBy({ session }: PolicyInput, demand: MfaDemand): boolean {
+  const { aal, authenticated_seconds_ago: age } = session ?? {}
+  return isAal(aal) && sessionMeets(aal, age, demand)
 }
 
 function invalidDemand(rule: string, value: Json): PolicyDecision {

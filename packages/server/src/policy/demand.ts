@@ -1,14 +1,30 @@
 import { type Aal, CHALLENGE_TYPES, type ChallengeType, isAal, isChallengeType, maxAal } from '@countersign/protocol'
+import type { Demand } from '../store/tables.js'
 
 /** What policy demands before it allows. Ages and lives in seconds. */
-export interface StepUpDemand {
-  readonly type: ChallengeType
-  /** `mfa` only: the level to reach. */
-  readonly aal?: Aal
-  /** `mfa` only: how long ago the user may have authenticated. */
+export type StepUpDemand = MfaDemand | ApprovalDemand | AttestationDemand
+
+/** That the user authenticates again. */
+export interface MfaDemand extends Particulars {
+  readonly type: 'mfa'
+  /** The level to reach. */
+  readonly aal: Aal
+  /** How long ago the user may have authenticated; absent, it must be since the challenge was made. */
   readonly maxAge?: number
-  /** `human_approval` only: how many people must approve. */
-  readonly approvals?: number
+}
+
+/** That so many people approve. */
+export interface ApprovalDemand extends Particulars {
+  readonly type: 'human_approval'
+  readonly approvals: number
+}
+
+/** That an attester vouches for the software. */
+export interface AttestationDemand extends Particulars {
+  readonly type: 'software_attestation'
+}
+
+interface Particulars {
   readonly ttlSeconds?: number
   readonly reason?: string
 }
@@ -32,7 +48,7 @@ const MOST_REASON = 500
  * ```
  */
 export function parseDemand(value: unknown): StepUpDemand | undefined {
-  if (typeof value === 'string') return isChallengeType(value) ? withDefaults({ type: value }) : undefined
+  if (typeof value === 'string') return parseDemand({ type: value })
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const given = value as { readonly [key: string]: unknown }
   if (!Object.keys(given).every((key) => KEYS.has(key))) return undefined
@@ -43,20 +59,19 @@ export function parseDemand(value: unknown): StepUpDemand | undefined {
   if (approvals !== undefined && !(type === 'human_approval' && isWhole(approvals, 1, MOST_APPROVALS))) return undefined
   if (ttlSeconds !== undefined && !isWhole(ttlSeconds, MIN_TTL, MAX_TTL)) return undefined
   if (reason !== undefined && !(typeof reason === 'string' && reason.length <= MOST_REASON)) return undefined
-  return withDefaults({
-    type,
-    ...(isAal(aal) ? { aal } : {}),
-    ...(typeof maxAge === 'number' ? { maxAge } : {}),
-    ...(typeof approvals === 'number' ? { approvals } : {}),
+  const more = {
     ...(typeof ttlSeconds === 'number' ? { ttlSeconds } : {}),
     ...(typeof reason === 'string' ? { reason } : {}),
-  })
-}
-
-// More than one factor is aal2 by definition, and one person is the least that can approve.
-function withDefaults(demand: StepUpDemand): StepUpDemand {
-  if (demand.type === 'mfa') return { aal: 'aal2', ...demand }
-  return demand.type === 'human_approval' ? { approvals: 1, ...demand } : demand
+  }
+  switch (type) {
+    case 'mfa':
+      // More than one factor is aal2 by definition.
+      return { type, aal: isAal(aal) ? aal : 'aal2', ...(typeof maxAge === 'number' ? { maxAge } : {}), ...more }
+    case 'human_approval':
+      return { type, approvals: typeof approvals === 'number' ? approvals : 1, ...more }
+    case 'software_attestation':
+      return { type, ...more }
+  }
 }
 
 function isWhole(value: unknown, least: number, most: number): value is number {
@@ -74,22 +89,32 @@ export function mergeDemands(demands: readonly StepUpDemand[]): StepUpDemand[] {
 }
 
 function stricter(a: StepUpDemand, b: StepUpDemand): StepUpDemand {
-  const aal = a.aal === undefined || b.aal === undefined ? (a.aal ?? b.aal) : maxAal(a.aal, b.aal)
-  const approvals =
-    a.approvals === undefined || b.approvals === undefined ? undefined : Math.max(a.approvals, b.approvals)
-  const maxAge = least(a.maxAge, b.maxAge)
   const ttlSeconds = least(a.ttlSeconds, b.ttlSeconds)
   const reason = a.reason ?? b.reason
-  return {
-    type: a.type,
-    ...(aal === undefined ? {} : { aal }),
-    ...(maxAge === undefined ? {} : { maxAge }),
-    ...(approvals === undefined ? {} : { approvals }),
-    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
-    ...(reason === undefined ? {} : { reason }),
+  const more = { ...(ttlSeconds === undefined ? {} : { ttlSeconds }), ...(reason === undefined ? {} : { reason }) }
+  if (a.type === 'mfa' && b.type === 'mfa') {
+    const maxAge = least(a.maxAge, b.maxAge)
+    return { type: 'mfa', aal: maxAal(a.aal, b.aal), ...(maxAge === undefined ? {} : { maxAge }), ...more }
   }
+  if (a.type === 'human_approval' && b.type === 'human_approval') {
+    return { type: 'human_approval', approvals: Math.max(a.approvals, b.approvals), ...more }
+  }
+  return { ...a, ...more }
 }
 
 function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
+}
+
+/** A demand as its challenge keeps it. */
+export function storedDemand(demand: StepUpDemand): Demand {
+  const reason = demand.reason === undefined ? {} : { reason: demand.reason }
+  switch (demand.type) {
+    case 'mfa':
+      return { aal: demand.aal, ...(demand.maxAge === undefined ? {} : { max_age: demand.maxAge }), ...reason }
+    case 'human_approval':
+      return { approvals: demand.approvals, ...reason }
+    case 'software_attestation':
+      return reason
+  }
 }

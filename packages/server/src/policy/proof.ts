@@ -1,5 +1,6 @@
 import { type Aal, type ChallengeType, meetsAal } from '@countersign/protocol'
-import type { StepUpDemand } from './demand.js'
+import { shortfall } from '../authority/assurance.js'
+import type { MfaDemand, StepUpDemand } from './demand.js'
 
 /** What a satisfied challenge proves, as policy weighs it. Instants in milliseconds. */
 export interface ResolvedChallenge {
@@ -15,22 +16,24 @@ export interface ResolvedChallenge {
   readonly approvers: readonly string[]
 }
 
-// An authentication service and this one may read slightly different clocks.
-const SKEW_MS = 60_000
-
 /** Whether a resolved challenge is what a demand asks for now. `now` in milliseconds. */
 export function meetsDemand(proof: ResolvedChallenge, demand: StepUpDemand, now: number): boolean {
   if (proof.type !== demand.type) return false
   switch (demand.type) {
-    case 'mfa':
-      if (proof.aal === null || proof.authTime === null || !meetsAal(proof.aal, demand.aal ?? 'aal2')) return false
-      // Without an age of its own, "again" means since the challenge was made.
-      return demand.maxAge === undefined
-        ? proof.authTime >= proof.createdAt - SKEW_MS
-        : now - proof.authTime <= demand.maxAge * 1000
+    case 'mfa': {
+      const { aal, authTime } = proof
+      return (
+        aal !== null && authTime !== null && shortfall({ aal, authTime }, demand, proof.createdAt, now) === undefined
+      )
+    }
     case 'human_approval':
-      return proof.approvers.length >= (demand.approvals ?? 1)
+      return proof.approvers.length >= demand.approvals
     case 'software_attestation':
       return true
   }
+}
+
+/** Whether a session meets a demand by itself: at `aal` now, its user having authenticated `age` seconds ago, if ever. */
+export function sessionMeets(aal: Aal, age: number | undefined, demand: MfaDemand): boolean {
+  return meetsAal(aal, demand.aal) && (demand.maxAge === undefined || (age !== undefined && age <= demand.maxAge))
 }

@@ -96,10 +96,7 @@ function toAnswer(decision: PolicyDecision) {
     evaluation_status: decision.status,
     determining_policies: [...decision.determining],
     diagnostics: [...decision.diagnostics],
-    step_up:
-      decision.kind === 'step_up'
-        ? decision.demands.map((demand) => ({ ...describeDemand(demand), type: demand.type }))
-        : [],
+    step_up: decision.kind === 'step_up' ? decision.demands.map(describeDemand) : [],
   }
 }
 

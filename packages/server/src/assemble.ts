@@ -28,6 +28,7 @@ import { decisionRoutes } from './decision/routes.js'
 import { Exchange } from './exchange/exchange.js'
 import { exchangeRoutes } from './exchange/routes.js'
 import type { Stranger } from './exchange/strangers.js'
+import { UnderWay } from './exchange/under-way.js'
 import { createApp } from './http/app.js'
 import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
@@ -138,7 +139,7 @@ export async function assemble(connection: Connection, { config, log, undo }: As
   }
   const onStranger = (stranger: Stranger) => exchange.recordStranger(stranger)
   if (config.roles.has('sts')) {
-    await app.register(exchangeRoutes(exchange))
+    await app.register(exchangeRoutes(exchange, new UnderWay({ elsewhere: () => issuerKeys.waiting })))
     await app.register(challengeWaitRoutes({ db, bus }))
     await app.register(mandateRoutes({ db, clock, snapshots, baseUrl, onStranger }))
   }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Application } from '../authority/snapshot.js'
 import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
 import { narrowCors } from '../http/cors.js'
 import type { DirectRoute } from '../http/direct.js'
@@ -11,32 +12,33 @@ import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
 import { TokenForm, tokenAnswers } from './schemas.js'
-import { limitUnderWay, UnderWay } from './under-way.js'
+import type { UnderWay } from './under-way.js'
 
 /** The token endpoint, of the service and of each zone. */
-export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
+export function exchangeRoutes(exchange: Exchange, room: UnderWay): FastifyPluginAsync {
   return async (app) => {
     registerFormParser(app)
     app.setErrorHandler(answerOAuthError)
-    const room = new UnderWay()
     const direct: DirectRoute = {
       // As libraries write it, and as `fetch` does.
       types: [FORM, `${FORM};charset=UTF-8`],
       answer: ({ headers, body, zoneId, id, ip }) => {
         const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
-        return answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin)
+        return room.answer(id, () => answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin))
       },
       failed: oauthFailure,
-      room,
     }
     const handler = async (request: FastifyRequest, reply: FastifyReply) => {
       const { zone_id: zoneId } = request.params as { zone_id?: string }
-      const answer = await answerTokenRequest(exchange, formOf(request), zoneId, request.headers, {
+      const origin = {
         requestId: request.id,
         ip: request.ip,
         traceId: traceIdOf(request.headers),
-        onCaller: ({ origins }) => narrowCors(request, reply, origins),
-      })
+        onCaller: ({ origins }: Application) => narrowCors(request, reply, origins),
+      }
+      const answer = await room.answer(request.id, () =>
+        answerTokenRequest(exchange, formOf(request), zoneId, request.headers, origin),
+      )
       return sendAnswer(reply, answer)
     }
     for (const [prefix, of] of [
@@ -46,7 +48,6 @@ export function exchangeRoutes(exchange: Exchange): FastifyPluginAsync {
       app.post(
         `${prefix}/oauth/2/token`,
         {
-          onRequest: limitUnderWay(room),
           config: { cors: true, direct },
           validatorCompiler: describeOnly,
           schema: {

@@ -1,8 +1,5 @@
-import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import type { onRequestHookHandler } from 'fastify'
-import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
-import type { DirectRoom } from '../http/direct.js'
+import { type HttpAnswer, NO_STORE } from '../http/answer.js'
 
 /** As many as one commit takes: what comes beyond them could only wait, and would make everybody wait longer. */
 export const MOST_UNDER_WAY = 256
@@ -17,6 +14,8 @@ export interface Room {
   readonly mostWithoutRest: number
   /** For how many milliseconds the main thread has had no rest. */
   readonly restlessMs: () => number
+  /** How many of those under way wait for somebody else's server: they take nobody's place. */
+  readonly elsewhere: () => number
 }
 
 const RETRY_AFTER_SECONDS = 1
@@ -34,40 +33,46 @@ const REST = 0.02
  * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 40 to 95 and 11 to 19,
  * with as many answered or more. With 48 whatever is short, 2 to 8 % were refused at half that load too.
  */
-export class UnderWay implements DirectRoom {
+export class UnderWay {
   readonly #room: Room
   #count = 0
 
   constructor(room: Partial<Room> = {}) {
-    this.#room = { most: MOST_UNDER_WAY, mostWithoutRest: MOST_WITHOUT_REST, restlessMs: watchRest(), ...room }
+    this.#room = {
+      most: MOST_UNDER_WAY,
+      mostWithoutRest: MOST_WITHOUT_REST,
+      restlessMs: watchRest(),
+      elsewhere: () => 0,
+      ...room,
+    }
   }
 
-  admits(response: ServerResponse): boolean {
-    const { most, mostWithoutRest, restlessMs } = this.#room
-    const restless = restlessMs() > BURST_MS
-    if (this.#count >= (restless ? Math.min(most, mostWithoutRest) : most)) return false
+  /**
+   * Does a request's work if there is room for it, and otherwise refuses it. The place is the work's: what a client does to
+   * its connection neither keeps nor frees one, nor does a body that is slow to come, which is read before.
+   */
+  async answer(requestId: string, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+    if (!this.#hasRoom()) return refusal(requestId)
     this.#count++
-    // Comes after an answer, and when the client leaves without one.
-    response.on('close', () => {
+    try {
+      return await work()
+    } finally {
       this.#count--
-    })
-    return true
+    }
   }
 
-  refusal(requestId: string): HttpAnswer {
-    const error = 'temporarily_unavailable'
-    const error_description = 'more requests are under way than this node can answer in time'
-    const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
-    return { status: 503, headers, body: { error, error_description, requestId } }
+  #hasRoom(): boolean {
+    const { most, mostWithoutRest, restlessMs, elsewhere } = this.#room
+    const restless = restlessMs() > BURST_MS
+    return this.#count - elsewhere() < (restless ? Math.min(most, mostWithoutRest) : most)
   }
 }
 
-/** A hook that refuses what there is no room for before anything of it is read. */
-export function limitUnderWay(underWay: UnderWay): onRequestHookHandler {
-  return (request, reply, done) => {
-    if (underWay.admits(reply.raw)) done()
-    else sendAnswer(reply, underWay.refusal(request.id))
-  }
+function refusal(requestId: string): HttpAnswer {
+  const error = 'temporarily_unavailable'
+  const error_description = 'more requests are under way than this node can answer in time'
+  const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
+  return { status: 503, headers, body: { error, error_description, requestId } }
 }
 
 /** Tells for how long the event loop has had something to do all the time. Looks only when it is asked: no timer. */

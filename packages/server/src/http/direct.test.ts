@@ -1,4 +1,5 @@
 import { request as send } from 'node:http'
+import { connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import { afterEach, expect, it } from 'vitest'
@@ -148,16 +149,15 @@ it.each([
   expect(lines.find(({ msg }) => msg === 'failed')).toMatchObject({ reqId: 'broken-1', type: 'TypeError' })
 })
 
-it('a request that there is no room for is refused before it is read', async () => {
-  let read = 0
-  const answer = async () => {
-    read++
-    return { status: 200, headers: NO_STORE, body: {} }
-  }
-  const refusal = (requestId: string) => ({ status: 503, headers: NO_STORE, body: { requestId } })
-  const { ask } = await serve({ direct: { answer, room: { admits: () => false, refusal } } })
-  const { response, said } = await ask({ ...JSON_HEADERS, 'x-request-id': 'full-1' })
-  expect([response.status, said, read]).toEqual([503, { requestId: 'full-1' }, 0])
+it('a request whose client leaves before its answer is not counted as answered', async () => {
+  const { lines, url } = await serve({ direct: { answer: () => new Promise(() => {}) } })
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(
+    `POST /zones/${ZONE}/ask HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n`,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  socket.destroy()
+  await expect.poll(() => lines.find(({ msg }) => msg === 'answered')).toMatchObject({ status: 499 })
 })
 
 it('an answer given while the service stops is the last on its connection', async () => {

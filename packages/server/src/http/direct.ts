@@ -41,14 +41,6 @@ export interface DirectRoute {
   readonly answer: (request: DirectRequest) => Promise<HttpAnswer>
   /** The answer for whatever {@link answer} throws, at once or later. */
   readonly failed: (error: unknown, requestId: string, log: Pick<FastifyBaseLogger, 'error'>) => HttpAnswer
-  readonly room?: DirectRoom
-}
-
-/** How many requests of a route may be under way. */
-export interface DirectRoom {
-  /** Counts a request until its response closes; false when there is no room for it. */
-  readonly admits: (response: ServerResponse) => boolean
-  readonly refusal: (requestId: string) => HttpAnswer
 }
 
 export interface DirectOptions {
@@ -72,6 +64,8 @@ const ZONE = ':zone_id'
 const ZONE_CHARACTERS = 36
 const MOST_BYTES = 64 * 1024
 const EMPTY = Buffer.alloc(0)
+/** What the log and the metrics say of a request whose client left before its answer; no client is told it. */
+const CLIENT_LEFT = 499
 
 /**
  * Answers the ordinary requests of routes that have `config: { direct }` before Fastify sees them: with its request, its reply
@@ -111,11 +105,17 @@ export class DirectRoutes {
   /** A server that passes on what is not ordinary. */
   server(pass: FastifyServerFactoryHandler, options: FastifyServerOptions): Server {
     const { keepAliveTimeout = 0, requestTimeout = 0 } = options
-    return createServer({ keepAliveTimeout, requestTimeout }, (request, response) => {
+    const server = createServer({ keepAliveTimeout, requestTimeout }, (request, response) => {
       const path = this.#pathOf(request)
       if (path === undefined) pass(request, response)
       else this.#take(path, request, response)
     })
+    // The address is looked at while it is there, and then remembered: once a connection has been reset it cannot be had,
+    // and what came by it would be recorded as coming from nowhere.
+    server.on('connection', (socket) => {
+      if (socket.remoteAddress === undefined) socket.destroy()
+    })
+    return server
   }
 
   #pathOf({ method, url = '', headers }: IncomingMessage): Path | undefined {
@@ -126,21 +126,16 @@ export class DirectRoutes {
     return undefined
   }
 
-  #take(path: Path, request: IncomingMessage, response: ServerResponse): void {
-    const { url, route } = path
+  #take({ url, before, after, route }: Path, request: IncomingMessage, response: ServerResponse): void {
     const started = performance.now()
     const id = requestId(request)
     response.on('close', () => {
       const ms = performance.now() - started
-      this.options.observe({ id, method: 'POST', route: url, status: response.statusCode, ms })
+      const status = response.writableFinished ? response.statusCode : CLIENT_LEFT
+      this.options.observe({ id, method: 'POST', route: url, status, ms })
     })
-    if (route.room === undefined || route.room.admits(response)) this.#read(path, id, request, response)
-    else this.#send(response, id, route.room.refusal(id))
-  }
-
-  #read({ before, after, route }: Path, id: string, request: IncomingMessage, response: ServerResponse): void {
-    const { url = '', headers } = request
-    const zoneId = after === undefined ? undefined : url.slice(before.length, before.length + ZONE_CHARACTERS)
+    const { url: path = '', headers } = request
+    const zoneId = after === undefined ? undefined : path.slice(before.length, before.length + ZONE_CHARACTERS)
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {

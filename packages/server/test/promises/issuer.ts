@@ -4,7 +4,7 @@ import { adminOk, type World } from '../support/world.js'
 
 /** The identity provider of the tests. */
 export const ISSUER = 'https://idp.test'
-const AUDIENCE = 'https://app.test'
+export const AUDIENCE = 'https://app.test'
 
 export const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token'
 

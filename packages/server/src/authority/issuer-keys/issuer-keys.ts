@@ -14,6 +14,9 @@ const STALE_FOR = 60 * 60_000
 const COOLDOWN = 30_000
 /** How long a failed fetch is not repeated. */
 const FAILURE_COOLDOWN = 10_000
+/** How many may wait for one issuer's answer, and for those of all: for who comes then there are no keys to be had. */
+const MOST_WAITING = 256
+const MOST_WAITING_IN_ALL = 1_024
 
 export interface IssuerKeysOptions extends GuardedAgentOptions {
   /** Told of each fetch that failed. */
@@ -27,6 +30,7 @@ interface Held {
   triedAt: number
   failed: boolean
   fetching: Promise<void> | undefined
+  waiting: number
 }
 
 /**
@@ -41,9 +45,15 @@ interface Held {
 export class IssuerKeys {
   readonly #agent: Agent
   readonly #held = new WeakMap<SubjectIssuer, Held>()
+  #waiting = 0
 
   constructor(private readonly options: IssuerKeysOptions) {
     this.#agent = createGuardedAgent(options)
+  }
+
+  /** How many wait for an issuer to answer. */
+  get waiting(): number {
+    return this.#waiting
   }
 
   /**
@@ -62,14 +72,14 @@ export class IssuerKeys {
       if (age >= REFRESH_AFTER) void this.#fetch(issuer, held, now, FAILURE_COOLDOWN)
       return usable
     }
-    return this.#fetch(issuer, held, now, FAILURE_COOLDOWN).then(() => usableKeys(held, now))
+    return this.#await(held, this.#fetch(issuer, held, now, FAILURE_COOLDOWN)).then(() => usableKeys(held, now))
   }
 
   /** The keys after another look at the issuer, for a token whose key is not among them; the same within the cooldown. */
   async refetched(issuer: SubjectIssuer, now: number): Promise<KeySet | undefined> {
     if (issuer.jwks !== null) return keySetOf(issuer.jwks)
     const held = this.#heldFor(issuer)
-    await this.#fetch(issuer, held, now, COOLDOWN)
+    await this.#await(held, this.#fetch(issuer, held, now, COOLDOWN))
     return usableKeys(held, now)
   }
 
@@ -82,10 +92,30 @@ export class IssuerKeys {
     let held = this.#held.get(issuer)
     if (held === undefined) {
       const never = Number.NEGATIVE_INFINITY
-      held = { keys: undefined, text: '', fetchedAt: never, triedAt: never, failed: false, fetching: undefined }
+      held = {
+        keys: undefined,
+        text: '',
+        fetchedAt: never,
+        triedAt: never,
+        failed: false,
+        fetching: undefined,
+        waiting: 0,
+      }
       this.#held.set(issuer, held)
     }
     return held
+  }
+
+  async #await(held: Held, fetching: Promise<void>): Promise<void> {
+    if (held.waiting >= MOST_WAITING || this.#waiting >= MOST_WAITING_IN_ALL) return
+    held.waiting++
+    this.#waiting++
+    try {
+      await fetching
+    } finally {
+      held.waiting--
+      this.#waiting--
+    }
   }
 
   // One fetch at a time for an issuer: whoever comes meanwhile waits for it.

@@ -32,6 +32,7 @@ import { UnderWay } from './exchange/under-way.js'
 import { createApp } from './http/app.js'
 import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
+import { withoutValues } from './http/without-values.js'
 import { createSigningKey } from './mandate/keys.js'
 import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
 import { policyRoutes } from './policy/policies/routes.js'
@@ -68,7 +69,7 @@ export async function assemble(connection: Connection, { config, log, undo }: As
   await clock.sync(db)
   const snapshots = new Snapshots(db)
   const sessions = new SessionAnchors(db)
-  const onError = (error: Error): void => log.warn({ err: error }, 'the database could not be used')
+  const onError = (error: Error): void => log.warn({ err: withoutValues(error) }, 'the database could not be used')
   const bus = await openPostgresBus(connection, onError)
   undo.push(() => bus.close())
   const resync = (): Promise<void> => clock.sync(db).catch(onError)

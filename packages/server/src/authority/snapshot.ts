@@ -153,8 +153,12 @@ export class Snapshots {
 
   async #load(db: Db, zoneIds: readonly string[]): Promise<ReadonlyMap<string, ZoneSnapshot>> {
     const loaded = new Map<string, ZoneSnapshot>()
+    // Anybody can ask for zones that do not exist: one look tells for all of them, so they are in nobody's way.
+    const unseen = zoneIds.filter((zoneId) => !this.#zones.has(zoneId))
+    const existing = unseen.length === 0 ? undefined : await readRevisions(db, unseen)
     for (const zoneId of zoneIds) {
       const held = this.#zones.get(zoneId)
+      if (held === undefined && existing?.has(zoneId) !== true) continue
       const zone = held === undefined ? await loadZone(db, zoneId) : await updateZone(db, held)
       if (zone === undefined) this.#zones.delete(zoneId)
       else {

@@ -60,7 +60,7 @@ function isOpen(challenge: StoredChallenge, now: number): boolean {
 
 async function end(tx: Tx, { zoneId, id }: StoredChallenge, now: number, reason: string | null): Promise<string[]> {
   const ended = await markRejected(tx, zoneId, id, now, reason)
-  for (const one of ended) await announce(tx, { topic: 'challenge', zoneId, id: one })
+  await announce(tx, ...ended.map((one) => ({ topic: 'challenge' as const, zoneId, id: one })))
   return ended
 }
 

@@ -35,6 +35,8 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
+/** SQLSTATE of a lock that was not had in time. */
+const LOCK_NOT_AVAILABLE = '55P03'
 const RECONNECT_MS = 100
 const GIVE_UP_EVERY_MS = 500
 
@@ -158,6 +160,12 @@ export class CommitQueue {
           return
         }
         if (failure instanceof pg.DatabaseError && !isShutdown(failure)) {
+          const zones = failure.code === LOCK_NOT_AVAILABLE ? byZone(batch) : []
+          if (zones.length > 1) {
+            // Somebody holds one zone's lock, which is nothing to the others.
+            for (const ofZone of zones) await this.#settle(ofZone, resubmitted)
+            return
+          }
           // Rolled back for certain, by a time-out or a lost race for locks.
           for (const waiting of batch)
             waiting.reject(new CommitUnavailable('the database is busy', 1, { cause: failure }))
@@ -215,9 +223,20 @@ function late(): CommitUnavailable {
   return new CommitUnavailable('the database did not answer in time', 1)
 }
 
-// Classes 22 (data exception) and 23 (integrity constraint violation).
+// Classes 22 (data exception), 23 (integrity constraint violation) and 54 (a limit of the database, such as an index row's).
 function isDataError(error: Error): boolean {
-  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '')
+  return error instanceof pg.DatabaseError && /^(?:2[23]|54)/.test(error.code ?? '')
+}
+
+function byZone(batch: readonly Waiting[]): Waiting[][] {
+  const zones = new Map<string, Waiting[]>()
+  for (const waiting of batch) {
+    const { zoneId } = waiting.item
+    const ofZone = zones.get(zoneId)
+    if (ofZone === undefined) zones.set(zoneId, [waiting])
+    else ofZone.push(waiting)
+  }
+  return [...zones.values()]
 }
 
 // Class 57P: the server is going down or coming up; the connection is of no more use.

@@ -54,9 +54,9 @@ const READ_LOOKS: Statement = {
       CROSS JOIN LATERAL (SELECT revision FROM zone_heads WHERE zone_id = q.zone OFFSET 0) h
       LEFT JOIN LATERAL (
         SELECT own.id, own.status = 'active' AS active, own.version
-        FROM (SELECT * FROM sessions WHERE zone_id = q.zone AND subject_key = q.subject_key OFFSET 0) own
+        FROM (SELECT * FROM sessions WHERE zone_id = q.zone AND subject_key = q.subject_key
+                AND expires_at > (SELECT countersign.now()) OFFSET 0) own
         WHERE own.kind = q.kind AND own.application_id = q.application
-          AND own.expires_at > (SELECT countersign.now())
         ORDER BY own.status = 'active' DESC, own.last_used_at DESC LIMIT 16) s ON true`,
 }
 

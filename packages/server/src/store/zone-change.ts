@@ -47,6 +47,7 @@ export interface News {
 }
 
 /** Sends news with the transaction. Rare things only: NOTIFY serialises commits across the database. */
-export async function announce(db: Db | Tx, news: News): Promise<void> {
-  await sql`SELECT pg_notify('countersign', ${JSON.stringify(news)})`.execute(db)
+export async function announce(db: Db | Tx, ...news: readonly News[]): Promise<void> {
+  const texts = news.map((one) => JSON.stringify(one))
+  await sql`SELECT pg_notify('countersign', said) FROM unnest(${texts}::text[]) AS said`.execute(db)
 }

@@ -67,7 +67,7 @@ export async function revokeSessionsOf(
     .where('status', '<>', 'revoked')
     .returning('id')
     .execute()
-  for (const { id } of revoked) await announce(tx, { topic: 'session', zoneId, id })
+  await announce(tx, ...revoked.map(({ id }) => ({ topic: 'session' as const, zoneId, id })))
   return revoked.length
 }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Aal, isAal, maxAal, TOKEN_TYPES } from '@countersign/protocol'
 import { LruMap } from '../../store/lru-map.js'
-import type { AalMapping } from '../../store/tables.js'
+import { type AalMapping, subjectKey } from '../../store/tables.js'
 import type { IssuerKeys } from '../issuer-keys/issuer-keys.js'
 import { type Claims, type CompactJws, MAX_TOKEN_LENGTH, parseCompact } from '../jws/compact.js'
 import { candidateKeys, type KeySet, verifyWith } from '../jws/key-set.js'
@@ -54,6 +54,7 @@ export type SubjectTokenFailure =
   | 'application_not_allowed'
   | 'wrong_type'
   | 'missing_claims'
+  | 'subject_too_long'
   | 'expired'
   | 'from_the_future'
   | 'keys_unavailable'
@@ -63,6 +64,8 @@ export type SubjectTokenFailure =
 /** How far an issuer's clock may be from ours, in milliseconds. */
 const SKEW = 60_000
 const LONGEST_SUBJECT = 512
+/** Of issuer and subject together, as a row of an index can hold them beside what else is in it. In bytes. */
+const LONGEST_IDENTITY = 2_000
 
 interface Remembered {
   readonly tokenType: string
@@ -146,6 +149,7 @@ function readSubject(issuer: SubjectIssuer, jws: CompactJws, now: number): Verif
   const expiresAt = instant(claims.exp)
   const issuedAt = instant(claims.iat)
   if (typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUBJECT) return 'missing_claims'
+  if (Buffer.byteLength(subjectKey(issuer.issuer, sub)) > LONGEST_IDENTITY) return 'subject_too_long'
   if (expiresAt === undefined || issuedAt === undefined) return 'missing_claims'
   if (expiresAt + SKEW <= now) return 'expired'
   const authTime = instant(claims.auth_time)

@@ -239,7 +239,7 @@ CREATE TABLE sessions (
   PRIMARY KEY (zone_id, id)
 );
 CREATE UNIQUE INDEX sessions_key ON sessions (zone_id, key_hash);
-CREATE INDEX sessions_subject ON sessions (zone_id, subject_key);
+CREATE INDEX sessions_subject ON sessions (zone_id, subject_key, expires_at);
 CREATE INDEX sessions_application ON sessions (zone_id, application_id);
 
 -- Tokens issued to a subject before not_before are refused.
@@ -303,7 +303,7 @@ CREATE TABLE step_up_challenges (
 ) WITH (fillfactor = 50);
 CREATE INDEX challenges_binding ON step_up_challenges (zone_id, application_id, binding_hash)
   WHERE consumed_at IS NULL AND rejected_at IS NULL;
-CREATE INDEX challenges_principal ON step_up_challenges (zone_id, application_id, principal_id)
+CREATE INDEX challenges_principal ON step_up_challenges (zone_id, application_id, principal_id, expires_at)
   WHERE consumed_at IS NULL AND rejected_at IS NULL;
 CREATE INDEX challenges_predecessor ON step_up_challenges (zone_id, predecessor_id) WHERE predecessor_id IS NOT NULL;
 CREATE INDEX challenges_expiry ON step_up_challenges (expires_at);

@@ -105,6 +105,14 @@ export function issuerOf(baseUrl: string, zoneId: string): string {
   return `${baseUrl}/zones/${zoneId}`
 }
 
+/** Whether a zone still has what a session came from: its application, and for a user the issuer that vouched. */
+export function hasOrigin(
+  { applications, issuers }: ZoneSnapshot,
+  { applicationId, issuer }: { readonly applicationId: string; readonly issuer: string | null },
+): boolean {
+  return applications.has(applicationId) && (issuer === null || issuers.has(issuer))
+}
+
 /**
  * The snapshots of this node. They may lag behind the database and nothing relies on them being fresh: a commit names
  * the revision it was computed from, and whatever is answered without a commit asks for {@link Snapshots.current}.

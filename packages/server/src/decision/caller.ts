@@ -1,7 +1,7 @@
 import { authenticateCaller } from '../authority/caller/authenticate.js'
 import { parseBasic } from '../authority/caller/basic.js'
 import type { Session, SessionAnchors } from '../authority/session-anchors.js'
-import { type Application, issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
+import { type Application, hasOrigin, issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
 import { ProblemError } from '../http/problem.js'
 import { verifyMandate } from '../mandate/verify.js'
 import { andThen, type Eventual } from '../store/eventual.js'
@@ -72,7 +72,9 @@ function sessionCaller(
     if (claims.use !== 'session' || claims.act !== undefined) return unknownSession('not_a_session_mandate')
     const application = snapshot.applications.get(claims.client_id)
     return andThen(deps.sessions.live(snapshot.zoneId, claims.sid, now), (session) => {
-      if (application === undefined || session === undefined) return unknownSession('dead_session')
+      if (application === undefined || session === undefined || !hasOrigin(snapshot, session)) {
+        return unknownSession('dead_session')
+      }
       return { kind: 'session', application, session }
     })
   })

@@ -81,7 +81,7 @@ function readIdentity(snapshot: ZoneSnapshot, subject: SubjectRef): Identity {
 }
 
 // Which of several sessions the question is about is not said, so the one that proves least is taken. Where all of them
-// are suspended or revoked nothing is proved, and the caller cannot make up for it.
+// are suspended or revoked, or their issuer is trusted no more, nothing is proved, and the caller cannot make up for it.
 function knownSubject(
   deps: StandingDeps,
   snapshot: ZoneSnapshot,
@@ -89,7 +89,8 @@ function knownSubject(
   look: SubjectLook,
   now: number,
 ): Eventual<Subject> {
-  const active = look.sessions.filter((session) => session.active)
+  const isTrusted = identity.issuer === undefined || snapshot.issuers.has(identity.issuer)
+  const active = look.sessions.filter((session) => isTrusted && session.active)
   const sessions = andThenEach(active, (seen) => sessionAsSeen(deps, snapshot, seen, now))
   return andThen(sessions, (found) => {
     let least: Standing | undefined

@@ -3,7 +3,7 @@ import { type Identity, sameIdentity } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
 import type { IssuerKeys } from '../authority/issuer-keys/issuer-keys.js'
 import type { Found, Session, SessionAnchors } from '../authority/session-anchors.js'
-import type { Application, ZoneSnapshot } from '../authority/snapshot.js'
+import { type Application, hasOrigin, type ZoneSnapshot } from '../authority/snapshot.js'
 import { type VerifiedSubject, verifySubjectToken } from '../authority/subject-token/verify.js'
 import type { Anchor, NewSession, Raise } from '../commit/item.js'
 import type { ActClaim, MandateClaims } from '../mandate/claims.js'
@@ -288,12 +288,13 @@ async function liveActors(act: ActClaim | undefined, context: PartiesContext, ou
 
 /** The session that a look finds, if it may be used; undefined when there is none or its time is over. */
 function usableSession(
-  { sessions, now }: PartiesContext,
+  { snapshot, sessions, now }: PartiesContext,
   look: () => Eventual<Session | undefined>,
 ): Eventual<Session | undefined> {
   return andThen(sessions.confirmed(look, now), (session) => {
     if (session === undefined) return undefined
     if (session.status !== 'active') refuseSession(session.status)
+    if (!hasOrigin(snapshot, session)) refuseSession('revoked')
     return session.expiresAt > now ? session : undefined
   })
 }

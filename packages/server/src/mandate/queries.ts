@@ -59,6 +59,7 @@ export interface SessionState {
   readonly kind: SessionsTable['kind']
   readonly issuer: string | null
   readonly subject: string
+  readonly applicationId: string
   readonly status: 'active' | 'suspended' | 'revoked'
   readonly expiresAt: number
 }
@@ -66,19 +67,23 @@ export interface SessionState {
 const READ_SESSION_STATES: Statement = {
   name: 'session states',
   text: `
-    SELECT q.key, s.kind, s.issuer, s.subject, s.status, s.expires_at
+    SELECT q.key, s.kind, s.issuer, s.subject, s.application_id, s.status, s.expires_at
     FROM jsonb_to_recordset($1::jsonb) AS q(key text, zone uuid, id uuid)
     CROSS JOIN LATERAL (SELECT * FROM sessions WHERE zone_id = q.zone AND id = q.id OFFSET 0) s`,
 }
 
 /** Reads sessions, each key a zone's id and a session's id with a space between. */
 export async function readSessionStates(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, SessionState>> {
-  type Row = Omit<SessionState, 'expiresAt'> & { key: string; expires_at: number }
+  type Row = Omit<SessionState, 'applicationId' | 'expiresAt'> & {
+    key: string
+    application_id: string
+    expires_at: number
+  }
   const found = await prepared<Row>(db, READ_SESSION_STATES, [asked(keys)])
   return new Map(
-    found.map(({ key, kind, issuer, subject, status, expires_at }) => [
+    found.map(({ key, application_id, expires_at, ...state }) => [
       key,
-      { kind, issuer, subject, status, expiresAt: expires_at },
+      { ...state, applicationId: application_id, expiresAt: expires_at },
     ]),
   )
 }

@@ -9,8 +9,9 @@ import { insertRevoked } from './queries.js'
 import { verifyMandate } from './verify.js'
 
 /**
- * Revokes a mandate for whoever holds it. A session mandate is its session, so that ends with everything that stands
- * on it; a mandate for a resource ends alone. What is no mandate, or none any more, is revoked already.
+ * Revokes a mandate for whoever holds it. A session mandate is its holder's session, so that ends with everything that
+ * stands on it: of one that was delegated the actor's session, for the subject's is another application's. A mandate for a
+ * resource ends alone. What is no mandate, or none any more, is revoked already.
  *
  * @throws OAuthError `unauthorized_client` for a mandate of another application
  * @see https://www.rfc-editor.org/rfc/rfc7009#section-2.1
@@ -34,11 +35,12 @@ export async function revoke(
 }
 
 async function revokeSession(tx: Tx, claims: MandateClaims, now: number): Promise<void> {
-  const { zone_id: zoneId, sid } = claims
+  const { zone_id: zoneId, act } = claims
+  const sid = act?.sid ?? claims.sid
   const session = await findSession(tx, zoneId, sid)
   if (session === undefined || session.status === 'revoked') return
   await setStatus(tx, zoneId, sid, 'revoked', 'revoked by the application that held it')
-  await record(tx, 'session.revoked', claims, now)
+  await record(tx, 'session.revoked', { ...claims, sid }, now)
 }
 
 async function revokeResourceMandate(tx: Tx, claims: MandateClaims, now: number): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Identity } from '@countersign/protocol'
 import { coveringGrant } from '../authority/covering-grant.js'
-import type { ZoneSnapshot } from '../authority/snapshot.js'
+import { hasOrigin, type ZoneSnapshot } from '../authority/snapshot.js'
 import { BatchedRead } from '../store/batched-read.js'
 import type { Db } from '../store/database.js'
 import type { ActClaim, MandateClaims } from './claims.js'
@@ -27,8 +27,9 @@ export class Standings {
       this.#revoked.ask(`${zoneId} ${claims.jti}`),
       ...sessionsOf(claims).map((id) => this.#sessions.ask(`${zoneId} ${id}`)),
     ])
-    if (revoked === true || subject === undefined || !isLive(subject, now)) return false
-    if (!others.every((session) => session !== undefined && isLive(session, now))) return false
+    const isLive = (session: SessionState | undefined): session is SessionState =>
+      session?.status === 'active' && now < session.expiresAt && hasOrigin(snapshot, session)
+    if (revoked === true || !isLive(subject) || !others.every(isLive)) return false
     return claims.use === 'session' || isGranted(snapshot, claims, identityOf(subject), now)
   }
 }
@@ -40,10 +41,6 @@ function sessionsOf(claims: MandateClaims): string[] {
     if (act.sid !== undefined) ids.add(act.sid)
   }
   return [...ids]
-}
-
-function isLive(session: SessionState, now: number): boolean {
-  return session.status === 'active' && now < session.expiresAt
 }
 
 function identityOf({ kind, issuer, subject }: SessionState): Identity {

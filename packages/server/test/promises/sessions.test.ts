@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestService, testService } from '../support/service.js'
-import { type Answer, adminOk, createWorld, type World } from '../support/world.js'
+import { type Answer, adminOk, createWorld, postForm, type World } from '../support/world.js'
 import { asUser, ISSUER } from './issuer.js'
 import { claimsOf, furtherApplication, passTime } from './support.js'
 
@@ -155,4 +156,66 @@ describe("a user's session", () => {
     await passTime([service, beside], 5)
     sidOf(await world.exchange({ ...SESSION_MANDATE, ...(await asUser(world, { sub, issuedAt })) }))
   })
+})
+
+describe("a session that another application's mandate stands on", () => {
+  const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+
+  /** A user's session opened through one application, and the session mandate that another got of it as an actor. */
+  async function delegated() {
+    const [opener, actor] = [await furtherApplication(world), await furtherApplication(world)]
+    const user = await opener.exchange({ ...SESSION_MANDATE, ...(await asUser(world, { sub: randomUUID() })) })
+    const own = await actor.exchange(SESSION_MANDATE)
+    const answer = await actor.exchange({
+      ...SESSION_MANDATE,
+      subject_token: String(user.body.access_token),
+      subject_token_type: ACCESS_TOKEN,
+      actor_token: String(own.body.access_token),
+      actor_token_type: ACCESS_TOKEN,
+    })
+    expect(answer.status).toBe(200)
+    const [opened, held] = [String(user.body.access_token), String(answer.body.access_token)]
+    const use = (of: World, token: string) =>
+      of.exchange({ ...SESSION_MANDATE, subject_token: token, subject_token_type: ACCESS_TOKEN })
+    const ask = async (of: World, endpoint: 'introspect' | 'revoke', token: string) =>
+      postForm(`${service.url}/zones/${world.zoneId}/oauth/2/${endpoint}`, {
+        client_id: of.application.id,
+        client_secret: of.application.secret,
+        token,
+      })
+    return { opener, actor, opened, held, use, ask }
+  }
+
+  test('ends for that one too, when the application that opened it is deleted', async () => {
+    const { opener, actor, held, use, ask } = await delegated()
+    expect((await use(actor, held)).status).toBe(200)
+    expect((await ask(actor, 'introspect', held)).body).toMatchObject({ active: true })
+    await adminOk(service, 'DELETE', `/v1/zones/${world.zoneId}/applications/${opener.application.id}`)
+    expect(await use(actor, held)).toMatchObject(invalidGrant('session_revoked'))
+    expect((await ask(actor, 'introspect', held)).body).toEqual({ active: false })
+  })
+
+  test('outlives what the actor revokes, which ends the actor alone', async () => {
+    const { opener, actor, opened, held, use, ask } = await delegated()
+    expect((await ask(actor, 'revoke', held)).status).toBe(200)
+    expect(await use(actor, held)).toMatchObject(invalidGrant('session_revoked'))
+    expect((await ask(actor, 'introspect', held)).body).toEqual({ active: false })
+    expect((await use(opener, opened)).status).toBe(200)
+  })
+})
+
+test("a user's session ends when the zone trusts their issuer no more", async () => {
+  const elsewhere = await createWorld(service)
+  const opened = await elsewhere.exchange({ ...SESSION_MANDATE, ...(await asUser(elsewhere, { sub: 'ada' })) })
+  const use = () =>
+    elsewhere.exchange({
+      ...SESSION_MANDATE,
+      subject_token: String(opened.body.access_token),
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    })
+  expect((await use()).status).toBe(200)
+  const issuers = `/v1/zones/${elsewhere.zoneId}/subject-issuers`
+  const { items } = (await adminOk(service, 'GET', issuers)) as { items: { id: string }[] }
+  await adminOk(service, 'DELETE', `${issuers}/${items[0]?.id}`)
+  expect(await use()).toMatchObject(invalidGrant('session_revoked'))
 })

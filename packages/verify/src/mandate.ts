@@ -5,6 +5,8 @@ import { type Aal, isAal } from '@countersign/protocol'
 export interface Actor {
   readonly subject: string
   readonly clientId: string | undefined
+  /** The session the actor stands on. */
+  readonly sessionId: string | undefined
   readonly actsFor: Actor | undefined
 }
 
@@ -63,11 +65,12 @@ export function mandateOfClaims(claims: TokenClaims): Mandate | undefined {
 
 function actorOf(act: unknown): Actor | undefined {
   if (typeof act !== 'object' || act === null) return undefined
-  const { sub, client_id, act: inner } = act as { readonly [claim: string]: unknown }
+  const { sub, client_id, sid, act: inner } = act as { readonly [claim: string]: unknown }
   if (typeof sub !== 'string') return undefined
   return Object.freeze({
     subject: sub,
     clientId: typeof client_id === 'string' ? client_id : undefined,
+    sessionId: typeof sid === 'string' ? sid : undefined,
     actsFor: actorOf(inner),
   })
 }

@@ -1,8 +1,8 @@
 import type { Mandate } from './mandate.js'
 
 /**
- * One revocation, as a feed tells it. What it names is refused from mandates issued up to `at` (milliseconds since the
- * epoch; default: when it is added).
+ * One revocation, as a feed tells it. Mandates issued up to `at` (milliseconds since the epoch; default: when it is
+ * added) are refused when they stand on what it names, be it their own or any of their actors'.
  */
 export interface Revocation {
   readonly kind: 'mandate' | 'session' | 'agent_session' | 'delegation_edge' | 'application' | 'subject'
@@ -87,14 +87,19 @@ export class RevocationList {
   }
 }
 
+/** All that a mandate stands on: what it names itself, and what each actor of its chain stands on. */
 function namesOf(mandate: Mandate): string[] {
-  return [
-    `mandate ${mandate.id}`,
-    `session ${mandate.sessionId}`,
-    `session ${mandate.rootSessionId}`,
-    `application ${mandate.clientId}`,
-    `subject ${mandate.subject}`,
-    ...(mandate.agentSessionId === undefined ? [] : [`agent_session ${mandate.agentSessionId}`]),
-    ...(mandate.delegationEdgeId === undefined ? [] : [`delegation_edge ${mandate.delegationEdgeId}`]),
+  const names: [kind: Revocation['kind'], id: string | undefined][] = [
+    ['mandate', mandate.id],
+    ['session', mandate.sessionId],
+    ['session', mandate.rootSessionId],
+    ['application', mandate.clientId],
+    ['subject', mandate.subject],
+    ['agent_session', mandate.agentSessionId],
+    ['delegation_edge', mandate.delegationEdgeId],
   ]
+  for (let actor = mandate.actor; actor !== undefined; actor = actor.actsFor) {
+    names.push(['session', actor.sessionId], ['application', actor.clientId], ['subject', actor.subject])
+  }
+  return names.flatMap(([kind, id]) => (id === undefined ? [] : [`${kind} ${id}`]))
 }

@@ -17,7 +17,7 @@ const now = () => Math.floor(Date.now() / 1000)
 
 describe('a mandate for this server', () => {
   test('is let through, with what it says', async () => {
-    const act = { sub: 'agent-1', client_id: 'agent-app', act: { sub: 'agent-0' } }
+    const act = { sub: 'agent-1', client_id: 'agent-app', sid: 'session-2', act: { sub: 'agent-0' } }
     const outcome = await authorize({
       acr: 'aal2',
       act,
@@ -36,7 +36,12 @@ describe('a mandate for this server', () => {
         rootSessionId: 'session-0',
         agentSessionId: 'agent-session-1',
         delegationEdgeId: 'edge-1',
-        actor: { subject: 'agent-1', clientId: 'agent-app', actsFor: { subject: 'agent-0' } },
+        actor: {
+          subject: 'agent-1',
+          clientId: 'agent-app',
+          sessionId: 'session-2',
+          actsFor: { subject: 'agent-0', sessionId: undefined },
+        },
       },
     })
   })
@@ -240,6 +245,28 @@ describe('revocation', () => {
     const root = new RevocationList()
     root.add({ kind: 'session', id: 'r' })
     expect((await authorize(claims, {}, verifierOf({ revocation: root.check }))).ok).toBe(false)
+  })
+
+  test('by a feed of any actor’s session, application or subject refuses the mandate, however deep in the chain', async () => {
+    const act = {
+      sub: 'u1',
+      client_id: 'c1',
+      sid: 's1',
+      act: { sub: 'u2', client_id: 'c2', sid: 's2', act: { sub: 'u3' } },
+    }
+    const named = { session: ['s1', 's2'], application: ['c1', 'c2'], subject: ['u1', 'u2', 'u3'] } as const
+    for (const kind of ['session', 'application', 'subject'] as const) {
+      for (const id of named[kind]) {
+        const revoked = new RevocationList()
+        const verifier = verifierOf({ revocation: revoked.check })
+        revoked.add({ kind, id: `${id}-other` })
+        // What an actor does not name is nobody's.
+        revoked.add({ kind, id: 'undefined' })
+        expect((await authorize({ act }, {}, verifier)).ok).toBe(true)
+        revoked.add({ kind, id })
+        expect(refusalOf(await authorize({ act }, {}, verifier)).code).toBe('invalid_token')
+      }
+    }
   })
 
   test('by a feed lets through what was issued after it, a session resumed for instance', async () => {

@@ -1,24 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express'
-import type { Mandate } from './mandate.js'
+import { type Guards, guardsOf } from './guards.js'
 import type { MandateVerifier } from './mandate-verifier.js'
+import { METADATA_HEADERS } from './metadata.js'
 import type { Refusal } from './refusal.js'
-import { RequestMandates } from './request-mandates.js'
-import { checkRequirement, type Requirement, type StepUpRequirement } from './requirement.js'
 
 /** Guards for Express 5. Each guard alone is enough: it verifies the mandate if no other has. */
-export interface ExpressMandates {
+export interface ExpressMandates extends Guards<RequestHandler, Request> {
   /** Serves the RFC 9728 metadata. Use it on the app itself, before the guards. */
   readonly metadata: RequestHandler
-  /** Lets requests with a mandate for this server through. */
-  readonly requireMandate: () => RequestHandler
-  /** Lets requests through whose mandate has all these scopes; the others get 403 `insufficient_scope`. */
-  readonly requireScope: (...scopes: string[]) => RequestHandler
-  /** Lets requests through whose subject was authenticated so; the others get the RFC 9470 challenge. */
-  readonly requireStepUp: (requirement: StepUpRequirement) => RequestHandler
-  /** All of it in one guard. */
-  readonly require: (requirement: Requirement) => RequestHandler
-  /** The mandate of a request that a guard let through. */
-  readonly mandateOf: (request: Request) => Mandate
 }
 
 /**
@@ -34,22 +23,13 @@ export interface ExpressMandates {
  * ```
  */
 export function expressMandates(verifier: MandateVerifier): ExpressMandates {
-  const mandates = new RequestMandates(verifier)
-  const guard = (requirement: Requirement): RequestHandler => {
-    checkRequirement(requirement)
-    return async (request, response, next) => {
-      const outcome = await mandates.authorize(request, request.headers.authorization, requirement)
-      if (outcome.ok) next()
-      else sendRefusal(response, outcome.refusal)
-    }
-  }
   return {
     metadata: serveMetadata(verifier),
-    requireMandate: () => guard({}),
-    requireScope: (...scopes) => guard({ scopes }),
-    requireStepUp: (requirement) => guard(requirement),
-    require: guard,
-    mandateOf: (request) => mandates.of(request),
+    ...guardsOf<RequestHandler, Request>(verifier, (authorize) => async (request, response, next) => {
+      const outcome = await authorize(request, request.headers.authorization)
+      if (outcome.ok) next()
+      else sendRefusal(response, outcome.refusal)
+    }),
   }
 }
 
@@ -61,9 +41,7 @@ export function serveMetadata(verifier: MandateVerifier): RequestHandler {
       next()
       return
     }
-    response
-      .set({ 'cache-control': 'public, max-age=3600', 'access-control-allow-origin': '*' })
-      .json(verifier.metadata)
+    response.set(METADATA_HEADERS).json(verifier.metadata)
   }
 }
 

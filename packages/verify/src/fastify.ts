@@ -1,27 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Mandate } from './mandate.js'
+import { type Guards, guardsOf } from './guards.js'
 import type { MandateVerifier } from './mandate-verifier.js'
+import { METADATA_HEADERS } from './metadata.js'
 import type { Refusal } from './refusal.js'
-import { RequestMandates } from './request-mandates.js'
-import { checkRequirement, type Requirement, type StepUpRequirement } from './requirement.js'
 
 /** A guard: hand it to a route, or an instance, as `onRequest`. */
 export type FastifyGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
 /** Guards for Fastify 5. Each guard alone is enough: it verifies the mandate if no other has. */
-export interface FastifyMandates {
+export interface FastifyMandates extends Guards<FastifyGuard, FastifyRequest> {
   /** Serves the RFC 9728 metadata. Register it on the app itself, without a prefix. */
   readonly metadata: (app: FastifyInstance) => Promise<void>
-  /** Lets requests with a mandate for this server through. */
-  readonly requireMandate: () => FastifyGuard
-  /** Lets requests through whose mandate has all these scopes; the others get 403 `insufficient_scope`. */
-  readonly requireScope: (...scopes: string[]) => FastifyGuard
-  /** Lets requests through whose subject was authenticated so; the others get the RFC 9470 challenge. */
-  readonly requireStepUp: (requirement: StepUpRequirement) => FastifyGuard
-  /** All of it in one guard. */
-  readonly require: (requirement: Requirement) => FastifyGuard
-  /** The mandate of a request that a guard let through. */
-  readonly mandateOf: (request: FastifyRequest) => Mandate
 }
 
 /**
@@ -36,28 +25,15 @@ export interface FastifyMandates {
  * ```
  */
 export function fastifyMandates(verifier: MandateVerifier): FastifyMandates {
-  const mandates = new RequestMandates(verifier)
-  const guard = (requirement: Requirement): FastifyGuard => {
-    checkRequirement(requirement)
-    return async (request, reply) => {
-      const outcome = await mandates.authorize(request, request.headers.authorization, requirement)
-      return outcome.ok ? undefined : sendRefusal(reply, outcome.refusal)
-    }
-  }
   return {
     metadata: async (app) => {
       if (verifier.metadataPath === undefined) return
-      app.get(verifier.metadataPath, async (_request, reply) =>
-        reply
-          .headers({ 'cache-control': 'public, max-age=3600', 'access-control-allow-origin': '*' })
-          .send(verifier.metadata),
-      )
+      app.get(verifier.metadataPath, async (_request, reply) => reply.headers(METADATA_HEADERS).send(verifier.metadata))
     },
-    requireMandate: () => guard({}),
-    requireScope: (...scopes) => guard({ scopes }),
-    requireStepUp: (requirement) => guard(requirement),
-    require: guard,
-    mandateOf: (request) => mandates.of(request),
+    ...guardsOf<FastifyGuard, FastifyRequest>(verifier, (authorize) => async (request, reply) => {
+      const outcome = await authorize(request, request.headers.authorization)
+      return outcome.ok ? undefined : sendRefusal(reply, outcome.refusal)
+    }),
   }
 }
 

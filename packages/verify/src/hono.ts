@@ -1,24 +1,13 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Mandate } from './mandate.js'
+import { type Guards, guardsOf } from './guards.js'
 import type { MandateVerifier } from './mandate-verifier.js'
+import { METADATA_HEADERS } from './metadata.js'
 import type { Refusal } from './refusal.js'
-import { RequestMandates } from './request-mandates.js'
-import { checkRequirement, type Requirement, type StepUpRequirement } from './requirement.js'
 
 /** Guards for Hono. Each guard alone is enough: it verifies the mandate if no other has. */
-export interface HonoMandates {
+export interface HonoMandates extends Guards<MiddlewareHandler, Context> {
   /** Serves the RFC 9728 metadata. Use it on the app itself, before the guards. */
   readonly metadata: MiddlewareHandler
-  /** Lets requests with a mandate for this server through. */
-  readonly requireMandate: () => MiddlewareHandler
-  /** Lets requests through whose mandate has all these scopes; the others get 403 `insufficient_scope`. */
-  readonly requireScope: (...scopes: string[]) => MiddlewareHandler
-  /** Lets requests through whose subject was authenticated so; the others get the RFC 9470 challenge. */
-  readonly requireStepUp: (requirement: StepUpRequirement) => MiddlewareHandler
-  /** All of it in one guard. */
-  readonly require: (requirement: Requirement) => MiddlewareHandler
-  /** The mandate of a request that a guard let through. */
-  readonly mandateOf: (context: Context) => Mandate
 }
 
 /**
@@ -34,27 +23,15 @@ export interface HonoMandates {
  * ```
  */
 export function honoMandates(verifier: MandateVerifier): HonoMandates {
-  const mandates = new RequestMandates(verifier)
-  const guard = (requirement: Requirement): MiddlewareHandler => {
-    checkRequirement(requirement)
-    return async (context, next) => {
-      const outcome = await mandates.authorize(context, context.req.header('authorization'), requirement)
-      return outcome.ok ? next() : refusalOf(context, outcome.refusal)
-    }
-  }
   return {
     metadata: async (context, next) => {
       if (context.req.path !== verifier.metadataPath || context.req.method !== 'GET') return next()
-      return context.json(verifier.metadata, 200, {
-        'cache-control': 'public, max-age=3600',
-        'access-control-allow-origin': '*',
-      })
+      return context.json(verifier.metadata, 200, METADATA_HEADERS)
     },
-    requireMandate: () => guard({}),
-    requireScope: (...scopes) => guard({ scopes }),
-    requireStepUp: (requirement) => guard(requirement),
-    require: guard,
-    mandateOf: (context) => mandates.of(context),
+    ...guardsOf<MiddlewareHandler, Context>(verifier, (authorize) => async (context, next) => {
+      const outcome = await authorize(context, context.req.header('authorization'))
+      return outcome.ok ? next() : refusalOf(context, outcome.refusal)
+    }),
   }
 }
 

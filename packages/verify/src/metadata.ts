@@ -10,6 +10,9 @@ export interface ResourceMetadata {
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
+/** The headers it is served with: any page may read it, and keep it for an hour. */
+export const METADATA_HEADERS = { 'cache-control': 'public, max-age=3600', 'access-control-allow-origin': '*' } as const
+
 /**
  * Where a resource's metadata is, by its identifier: the well-known path goes between host and path. A resource that is
  * no place on the web (`resource://payments`) has none.

@@ -8,7 +8,7 @@ export type TokenKind = 'jwt' | 'access_token' | 'id_token'
 /** A signed assertion, or how to get one. Each is good for one request, so only a function can be retried. */
 export type ClientAssertion = string | (() => string | Promise<string>)
 
-/** How an application proves itself. `none` of the two: the service must know the caller otherwise. */
+/** How an application proves itself: with one of the two. Without either the service answers `invalid_client`. */
 export interface ClientCredentials {
   readonly clientSecret?: string | undefined
   readonly clientAssertion?: ClientAssertion | undefined
@@ -71,6 +71,10 @@ export function exchangeRequest(
     )
   }
   if (subjectToken === '') throw invalid('The subject token is empty; pass undefined to act as the application itself.')
+  const { clientSecret, clientAssertion } = options
+  if (clientSecret !== undefined && clientAssertion !== undefined) {
+    throw invalid('An application proves itself with clientSecret or clientAssertion, not with both.')
+  }
   const fields: [string, string][] = [
     ['grant_type', TOKEN_EXCHANGE],
     ['zone_id', zoneId],
@@ -94,7 +98,7 @@ export function exchangeRequest(
   add('max_age', options.maxAge)
   add('challenge_id', options.challenge?.challengeId)
   add('challenge_response', options.challenge?.challengeSecret)
-  const credentials = { clientSecret: options.clientSecret, clientAssertion: options.clientAssertion }
+  const credentials = { clientSecret, clientAssertion }
   return {
     fields,
     credentials,

@@ -101,6 +101,17 @@ describe('what is sent', () => {
     )
   })
 
+  test('a secret and an assertion cannot be one request, wherever they were given', async () => {
+    const both = { clientSecret: 'x', clientAssertion: 'assertion' }
+    expect((await failure(clientOf(both).exchange('user-token'))).code).toBe('invalid_option')
+    expect((await failure(clientOf().exchange('user-token', undefined, both))).code).toBe('invalid_option')
+    expect(service.requests).toHaveLength(0)
+    // An exchange with a proof of its own uses that alone.
+    await clientOf({ clientSecret: 'x' }).exchange('user-token', undefined, { clientAssertion: 'assertion' })
+    const [{ form } = { form: new URLSearchParams() }] = service.requests
+    expect([form.get('client_secret'), form.get('client_assertion')]).toEqual([null, 'assertion'])
+  })
+
   test('raising a session and naming a resource cannot be one request', async () => {
     const error = await failure(clientOf().exchange('session', 'https://a.example', { acrValues: 'aal2' }))
     expect(error.code).toBe('invalid_option')

@@ -1,4 +1,4 @@
-import type { ChallengeState } from '@countersign/protocol'
+import { CHALLENGE_STATES, type ChallengeState } from '@countersign/protocol'
 import { sleep, withDeadline } from './deadline.js'
 import { CountersignError } from './errors.js'
 import { backoff, type Http, send } from './http.js'
@@ -18,7 +18,7 @@ export interface WaitOptions {
 const HOLD_SECONDS = 25
 // An answer that comes sooner than this was not held: the service is shedding waiters, and asking at once would spin.
 const SHORT_HOLD_MS = 1_000
-// A challenge lives 24 hours at most, so a service silent for this long after its end will not tell.
+// A service that is out of reach for this long after a challenge's end will not tell how it ended.
 const GRACE_MS = 60_000
 
 /**
@@ -73,6 +73,5 @@ function refuseUnlessPassing(status: number, late: boolean): void {
 }
 
 function stateOf(value: unknown): ChallengeState | undefined {
-  const states: readonly ChallengeState[] = ['pending', 'satisfied', 'rejected', 'expired', 'consumed']
-  return states.find((state) => state === value)
+  return CHALLENGE_STATES.find((state) => state === value)
 }

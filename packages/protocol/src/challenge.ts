@@ -9,8 +9,11 @@ export function isChallengeType(value: unknown): value is ChallengeType {
   return CHALLENGE_TYPES.some((type) => type === value)
 }
 
+/** The states a challenge can be in. */
+export const CHALLENGE_STATES = ['pending', 'satisfied', 'rejected', 'expired', 'consumed'] as const
+
 /** Where a challenge is in its life. */
-export type ChallengeState = 'pending' | 'satisfied' | 'rejected' | 'expired' | 'consumed'
+export type ChallengeState = (typeof CHALLENGE_STATES)[number]
 
 /** The instants that decide a challenge's state, in milliseconds since the epoch; `null` for what has not happened. */
 export interface ChallengeInstants {

@@ -1,6 +1,7 @@
 export { AALS, type Aal, compareAal, isAal, maxAal, meetsAal } from './aal.js'
 export { canonicalJson, canonicalObject, type Json } from './canonical-json.js'
 export {
+  CHALLENGE_STATES,
   CHALLENGE_TYPES,
   type ChallengeInstants,
   type ChallengeState,

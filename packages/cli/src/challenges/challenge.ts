@@ -1,4 +1,4 @@
-import { CHALLENGE_TYPES, type ChallengeState, type ChallengeType } from '@countersign/protocol'
+import { CHALLENGE_STATES, CHALLENGE_TYPES, type ChallengeState, type ChallengeType } from '@countersign/protocol'
 import { CliError } from '../cli-error.js'
 import { member, text } from '../http/request.js'
 import { plain } from '../io.js'
@@ -23,7 +23,10 @@ export interface Challenge {
 /** @throws CliError when it is not a challenge. */
 export function readChallenge(value: unknown): Challenge {
   const type = CHALLENGE_TYPES.find((known) => known === member(value, 'challenge_type'))
-  if (type === undefined) throw new CliError('The service answered with something that is not a challenge.')
+  const state = CHALLENGE_STATES.find((known) => known === member(value, 'state'))
+  if (type === undefined || state === undefined) {
+    throw new CliError('The service answered with something that is not a challenge.')
+  }
   const request = member(value, 'request')
   const application = member(value, 'application')
   const approvals = member(value, 'approvals')
@@ -33,7 +36,7 @@ export function readChallenge(value: unknown): Challenge {
     id: text(value, 'id'),
     zoneId: text(value, 'zone_id'),
     type,
-    state: text(value, 'state') as ChallengeState,
+    state,
     reason: typeof reason === 'string' ? plain(reason) : undefined,
     application: plain(typeof name === 'string' ? name : text(application, 'id')),
     subject: describeIdentity(member(request, 'subject')),

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CHALLENGE_STATES } from '@countersign/protocol'
 import { type Challenge, describeRequest, describeTime } from '../challenges/challenge.js'
 import { listChallenges, zonesOf } from '../challenges/find.js'
 import { EXIT, type ExitCode } from '../cli-error.js'
 import type { Io } from '../io.js'
 import { findTarget, type TargetOptions } from '../local/target.js'
 
-export const STATES = ['pending', 'satisfied', 'rejected', 'expired', 'consumed', 'all'] as const
+/** What `--state` takes. */
+export const STATES = [...CHALLENGE_STATES, 'all'] as const
 
 export interface ChallengesOptions extends TargetOptions {
   readonly state: (typeof STATES)[number]

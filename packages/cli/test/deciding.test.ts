@@ -138,6 +138,19 @@ describe('what cannot be is said clearly', () => {
     })
   })
 
+  test('a URL that is none, blamed on where it came from', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'countersign-cli-'))
+    await writeFile(join(elsewhere, 'service.json'), '{"url": "nonsense", "pid": 1}', { mode: 0o600 })
+    const found = await command('challenges', '--data', elsewhere)
+    expect(found).toMatchObject({ code: 2, err: expect.stringContaining(join(elsewhere, 'service.json')) })
+    expect(found.err).not.toContain('--url')
+    await rm(elsewhere, { recursive: true })
+    expect(await command('challenges', '--url', 'nonsense')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--url must be a URL'),
+    })
+  })
+
   test("the data directory's token is never sent to a service that the command line names", async () => {
     expect(await command('challenges', '--url', 'http://127.0.0.1:9')).toMatchObject({
       code: 2,

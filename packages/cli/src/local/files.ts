@@ -76,10 +76,7 @@ export async function readPrivate(path: string): Promise<string | undefined> {
   try {
     const content = (await readFile(path, 'utf8')).trim()
     if (((await stat(path)).mode & 0o077) !== 0) {
-      throw new CliError(
-        `Others can read ${path}, which holds a secret. Take that away with: chmod 600 ${path}`,
-        EXIT.usage,
-      )
+      throw new CliError(`Others can read ${path}, which holds a secret. Fix it with: chmod 600 ${path}`, EXIT.usage)
     }
     return content
   } catch (error) {

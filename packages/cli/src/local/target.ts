@@ -31,7 +31,8 @@ export async function findTarget(io: Io, options: TargetOptions): Promise<Target
   const dataDir = dataDirectory(io, options.data)
   const url = options.url ?? (await readLocal(dataDir, 'service.json'))?.url ?? DEFAULT_URL
   if (!URL.canParse(url) || !['http:', 'https:'].includes(new URL(url).protocol)) {
-    throw new CliError(`--url must be a URL such as https://auth.example.com, not ${url}`, EXIT.usage)
+    const source = options.url === undefined ? `The url in ${join(dataDir, 'service.json')}` : '--url'
+    throw new CliError(`${source} must be a URL such as https://auth.example.com, not ${url}`, EXIT.usage)
   }
   if (options.tokenFile !== undefined) {
     const token = await readToken(io, options.tokenFile)

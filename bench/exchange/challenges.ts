@@ -7,7 +7,7 @@ import { eachOnce, TOKEN_ENDPOINT } from './requests.js'
 import type { Node } from './rig.js'
 import { type BenchZone, ISSUER, userFields, userToken } from './zone.js'
 
-/** Live challenges a principal may have at most is 32; the bench stays below. */
+/** A principal may have 32 live challenges; the bench stays below. */
 const PAUSES_PER_USER = 30
 
 /** A pause that a client got, and the request that it will repeat. */

@@ -2,7 +2,7 @@ import type { Progress } from '../report/progress.js'
 import type { Node, Rig } from './rig.js'
 import { ISSUER } from './zone.js'
 
-/** Of a store that has seen a lot; for each zone an even share. */
+/** The size of a grown store, spread evenly over its zones. */
 const ZONES = 1_000
 const PER_ZONE = { applications: 10, resources: 100, sessions: 1_000, events: 5_000 }
 const ZONES_IN_STEP = 50

@@ -76,19 +76,6 @@ export async function createZone(rig: Rig, service: Pick<Node, 'port'>): Promise
   }
 }
 
-/** The fields of an exchange of this zone's application. */
-export function exchangeFields(zone: BenchZone, fields: Record<string, string> = {}): Record<string, string> {
-  return {
-    grant_type: TOKEN_EXCHANGE,
-    zone_id: zone.zoneId,
-    client_id: zone.applicationId,
-    client_secret: zone.applicationSecret,
-    resource: RESOURCE,
-    scope: 'read',
-    ...fields,
-  }
-}
-
 /** A user's token by the bench's own identity provider; each is a new one, of the user's one session there. */
 export function userToken(key: KeyObject, user: string, serial: number): string {
   const iat = Math.floor(Date.now() / 1000)
@@ -106,9 +93,17 @@ export function userToken(key: KeyObject, user: string, serial: number): string 
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-const USER_TOKEN = TOKEN_TYPES.jwt
-
 /** The fields of an exchange of this zone's application with a user's token. */
 export function userFields(zone: BenchZone, token: string, more: Record<string, string> = {}): Record<string, string> {
-  return exchangeFields(zone, { subject_token: token, subject_token_type: USER_TOKEN, ...more })
+  return {
+    grant_type: TOKEN_EXCHANGE,
+    zone_id: zone.zoneId,
+    client_id: zone.applicationId,
+    client_secret: zone.applicationSecret,
+    resource: RESOURCE,
+    scope: 'read',
+    subject_token: token,
+    subject_token_type: TOKEN_TYPES.jwt,
+    ...more,
+  }
 }

@@ -37,7 +37,7 @@ export interface Pairs {
   readonly ratio: number
 }
 
-// What is prepared before anything is known of how fast it goes.
+// Requests a second assumed before the first run.
 const FIRST_GUESS = 4_000
 const MOST_WARM_SECONDS = 6
 

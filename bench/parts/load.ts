@@ -13,7 +13,7 @@ import { plotLatency } from '../report/plot.js'
 import { type Row, row } from '../report/row.js'
 import { floorContender, plainContender } from './exchange.js'
 
-/** Of what a closed loop reaches; the last may be more than can be sustained. */
+/** Shares of the closed-loop rate; the last may not be sustainable. */
 const SHARES = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1]
 const CONNECTIONS = 256
 const OVERLOAD_CONNECTIONS = 1_024

@@ -30,7 +30,7 @@ name both: --url https://auth.example.com --token-file FILE.`
  * The whole command, without its exit: each action leaves its exit code with `done`. What runs the service is loaded only
  * then, since that takes a while.
  */
-export function createProgram(io: Io, version: string, done: (code: ExitCode) => void): Command {
+function createProgram(io: Io, version: string, done: (code: ExitCode) => void): Command {
   const run =
     <Args extends unknown[]>(action: (...args: Args) => Promise<ExitCode>) =>
     async (...args: Args): Promise<void> =>

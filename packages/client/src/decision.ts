@@ -6,7 +6,7 @@ export interface DecisionFacts {
   readonly decisionId: string | null
   /** Grows with every activation of a policy set in the zone; `null` when the service did not say. */
   readonly policyVersion: number | null
-  /** Where the level came from that the decision was made with. */
+  /** Where the decision's assurance level came from. */
   readonly aalSource: AalSource | null
   readonly matched: readonly { readonly type: string; readonly key: string }[]
   readonly explanation: readonly string[]

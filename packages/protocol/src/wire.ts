@@ -47,7 +47,7 @@ export interface WaitResponse {
   readonly expires_at: string
 }
 
-/** Where the level a decision was made from comes from. */
+/** Where the decision's assurance level came from. */
 export type AalSource = 'asserted' | 'session' | 'token'
 
 /** What the decision point answers inside `data`. Act on it only through `isGranted`. */

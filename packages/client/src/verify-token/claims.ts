@@ -44,7 +44,7 @@ const TEXTS = [
 ]
 const TIMES = ['iat', 'nbf', 'auth_time']
 
-/** The claims, if each that is there has its type. Who is handed a token can rely on the types above. */
+/** The claims, if each that is there has its type. Whoever gets the claims can rely on the types above. */
 export function readClaims(payload: unknown): TokenClaims | undefined {
   if (!isObject(payload)) return undefined
   const { iss, aud, exp, amr, act } = payload

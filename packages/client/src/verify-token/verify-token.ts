@@ -32,7 +32,7 @@ export interface VerifyTokenOptions {
   readonly verifier?: SignatureVerifier | undefined
 }
 
-// The service takes no longer ones either; parsing more than this is work for nothing.
+// Twice what the service itself takes; parsing more than this is work for nothing.
 const LONGEST_TOKEN = 16_384
 
 /**

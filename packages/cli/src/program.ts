@@ -4,7 +4,7 @@ import { approve } from './commands/approve.js'
 import { challenges, STATES } from './commands/challenges.js'
 import { reject } from './commands/reject.js'
 import type { Io } from './io.js'
-import { policyCommand } from './policy/policy-command.js'
+import { addPolicyCommand } from './policy/policy-command.js'
 
 const EXIT_CODES = `
 Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 no service answers.`
@@ -85,9 +85,7 @@ function createProgram(io: Io, version: string, done: (code: ExitCode) => void):
       ),
     )
 
-  const policy = policyCommand({ cwd: io.cwd, out: io.out, err: io.err, exit: done })
-  for (const command of [policy, ...policy.commands]) command.copyInheritedSettings(program)
-  program.addCommand(policy)
+  addPolicyCommand(program, io, done)
 
   return program
 }

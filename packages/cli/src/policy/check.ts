@@ -1,20 +1,20 @@
 import { compile, RegoError } from '@countersign/rego'
+import { EXIT, type ExitCode } from '../cli-error.js'
+import type { Io } from '../io.js'
 import { load } from './files.js'
-import type { PolicyIo } from './policy-io.js'
 
 /** `policy check`: compiles everything together and lists what is wrong, one line each. */
-export function check(io: PolicyIo, paths: readonly string[], flags: { readonly strict?: boolean }): void {
+export function check(io: Io, paths: readonly string[], flags: { readonly strict?: boolean }): ExitCode {
   const { modules, data } = load(paths, io.cwd)
   try {
     compile(modules, { data, strict: flags.strict ?? false })
   } catch (error) {
     if (!(error instanceof RegoError)) throw error
     for (const line of diagnosticLines(error)) io.out(line)
-    io.exit(1)
-    return
+    return EXIT.failed
   }
   io.out(`${modules.length} ${modules.length === 1 ? 'module is' : 'modules are'} fine`)
-  io.exit(0)
+  return EXIT.done
 }
 
 /** `file:line:column: code: what is wrong` for each error. */

@@ -1,7 +1,8 @@
 import { compile, type Json, type Policy, RegoError } from '@countersign/rego'
+import { EXIT, type ExitCode } from '../cli-error.js'
+import type { Io } from '../io.js'
 import { diagnosticLines } from './check.js'
 import { document, load } from './files.js'
-import type { PolicyIo } from './policy-io.js'
 import { prettyJson } from './pretty-json.js'
 
 export interface EvaluateFlags {
@@ -12,7 +13,7 @@ export interface EvaluateFlags {
 }
 
 /** `policy eval`: the value of a reference, or the bindings of a query. Undefined prints nothing and exits with 1. */
-export function evaluate(io: PolicyIo, query: string, flags: EvaluateFlags): void {
+export function evaluate(io: Io, query: string, flags: EvaluateFlags): ExitCode {
   const { modules, data } = load(flags.data, io.cwd)
   const input = flags.input === undefined ? undefined : document(flags.input, io.cwd)
   try {
@@ -21,15 +22,14 @@ export function evaluate(io: PolicyIo, query: string, flags: EvaluateFlags): voi
     const value = answer(policy, query, input, (text) => io.err(text))
     if (value === undefined) {
       io.err('undefined')
-      io.exit(1)
-      return
+      return EXIT.failed
     }
     io.out(prettyJson(value))
-    io.exit(0)
+    return EXIT.done
   } catch (error) {
     if (!(error instanceof RegoError)) throw error
     for (const line of diagnosticLines(error)) io.err(line)
-    io.exit(1)
+    return EXIT.failed
   }
 }
 
@@ -43,7 +43,7 @@ function answer(policy: Policy, query: string, input: unknown, print: (text: str
   }
 }
 
-function explain(io: PolicyIo, policy: Policy, query: string, input: unknown): void {
+function explain(io: Io, policy: Policy, query: string, input: unknown): void {
   for (const { rule, file, line, fired, failedAt } of policy.explain(query, input).rules) {
     const what = fired ? 'fired' : failedAt ? `failed at line ${failedAt.line}` : 'failed'
     io.err(`${file}:${line}: ${rule} ${what}`)

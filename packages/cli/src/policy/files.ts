@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { ModuleSource } from '@countersign/rego'
+import { CliError, EXIT } from '../cli-error.js'
 
 /** Policies and base documents from files and folders. */
 export interface Loaded {
@@ -8,16 +9,11 @@ export interface Loaded {
   readonly data: Record<string, unknown>
 }
 
-/** A path that cannot be read, or a document that is no JSON object; the message names it. */
-export class LoadError extends Error {
-  override readonly name = 'LoadError'
-}
-
 /**
  * Reads `.rego` modules and `.json` documents. A folder is read with everything below it; a document in it stands under the
  * names of its folders (`roles/data.json` is `data.roles`). A document that is named itself stands at `data`.
  *
- * @throws LoadError
+ * @throws CliError when a path cannot be read or a document is no JSON object; the message names it.
  */
 export function load(paths: readonly string[], cwd: string): Loaded {
   const modules: ModuleSource[] = []
@@ -46,7 +42,7 @@ export function document(file: string, cwd: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new LoadError(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw wrong(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -54,14 +50,14 @@ export function read(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch {
-    throw new LoadError(`cannot read ${file}`)
+    throw wrong(`cannot read ${file}`)
   }
 }
 
 function filesOf(path: string, cwd: string): { file: string; root: string }[] {
   const full = resolve(cwd, path)
   const stat = statSync(full, { throwIfNoEntry: false })
-  if (!stat) throw new LoadError(`${path} does not exist`)
+  if (!stat) throw wrong(`${path} does not exist`)
   if (!stat.isDirectory()) return [{ file: full, root: dirname(full) }]
   return readdirSync(full, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -81,7 +77,7 @@ function shown(file: string, cwd: string): string {
 
 function merge(data: Record<string, unknown>, keys: readonly string[], value: unknown, file: string): void {
   if (!isRecord(value)) {
-    if (keys.length === 0) throw new LoadError(`${file} must hold a JSON object`)
+    if (keys.length === 0) throw wrong(`${file} must hold a JSON object`)
   }
   const [key, ...rest] = keys
   if (key !== undefined) {
@@ -97,12 +93,15 @@ function merge(data: Record<string, unknown>, keys: readonly string[], value: un
   for (const [name, member] of Object.entries(value as Record<string, unknown>)) {
     const before = Object.hasOwn(data, name) ? data[name] : undefined
     if (isRecord(before) && isRecord(member)) merge(before, [], member, file)
-    else if (before !== undefined)
-      throw new LoadError(`${file} gives data.${name} another value than a document before it`)
+    else if (before !== undefined) throw wrong(`${file} gives data.${name} another value than a document before it`)
     else Object.defineProperty(data, name, { value: member, enumerable: true, configurable: true, writable: true })
   }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wrong(message: string): CliError {
+  return new CliError(message, EXIT.usage)
 }

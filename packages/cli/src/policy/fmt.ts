@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { format, RegoError } from '@countersign/rego'
+import { EXIT, type ExitCode } from '../cli-error.js'
+import type { Io } from '../io.js'
 import { diagnosticLines } from './check.js'
 import { read, regoFiles } from './files.js'
-import type { PolicyIo } from './policy-io.js'
 
 export interface FmtFlags {
   readonly write?: boolean
@@ -10,7 +11,7 @@ export interface FmtFlags {
 }
 
 /** `policy fmt`: prints policies in the usual layout, rewrites the files, or names those that are not in it. */
-export function fmt(io: PolicyIo, paths: readonly string[], flags: FmtFlags): void {
+export function fmt(io: Io, paths: readonly string[], flags: FmtFlags): ExitCode {
   let wrong = false
   for (const { file, path } of regoFiles(paths, io.cwd)) {
     const source = read(file)
@@ -28,5 +29,5 @@ export function fmt(io: PolicyIo, paths: readonly string[], flags: FmtFlags): vo
       wrong = true
     }
   }
-  io.exit(wrong ? 1 : 0)
+  return wrong ? EXIT.failed : EXIT.done
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compile, format, type Policy, RegoError } from '@countersign/rego'
 import { describe, expect, it } from 'vitest'
-import { policyCommand } from './policy-command.js'
+import { Terminal } from '../../test/support/terminal.js'
 
 interface Block {
   readonly language: string
@@ -34,7 +34,7 @@ describe('the guide for policy authors', () => {
 
   for (const block of blocks('../../../../docs/policy-guide.md')) {
     const [kind = '', name = ''] = block.words
-    it(`holds in the ${block.language} of line ${block.line}`, () => {
+    it(`holds in the ${block.language} of line ${block.line}`, async () => {
       if (block.language === 'rego') {
         const more = name === '+'
         modules = [...(more ? modules : []), { path: kind, source: block.text }]
@@ -43,7 +43,7 @@ describe('the guide for policy authors', () => {
       } else if (kind === 'input') input = JSON.parse(block.text)
       else if (kind === 'data') data = JSON.parse(block.text)
       else if (kind === 'result') expect(policy().evaluate(name, input)).toEqual(JSON.parse(block.text))
-      else if (block.language === 'sh') printed = run(block.text.trim())
+      else if (block.language === 'sh') printed = await run(block.text.trim())
       else if (block.language === 'text') expect(words(printed)).toEqual(words(block.text))
       else throw new Error(`nothing checks the block in line ${block.line}`)
     })
@@ -54,7 +54,7 @@ describe('the guide for policy authors', () => {
   }
 
   /** The command in a folder with the policies, data and input so far. */
-  function run(command: string): string {
+  async function run(command: string): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), 'guide-'))
     try {
       mkdirSync(folder, { recursive: true })
@@ -63,21 +63,12 @@ describe('the guide for policy authors', () => {
       // Beside the folder's documents, not among them.
       const inputFile = join(folder, '..', `${folder.split('/').at(-1)}-input.json`)
       writeFileSync(inputFile, JSON.stringify(input))
-      const lines: string[] = []
-      const io = {
-        cwd: folder,
-        out: (text: string) => void lines.push(text),
-        err: (text: string) => void lines.push(text),
-        exit: () => undefined,
-      }
+      const terminal = new Terminal({}, folder)
       const [program, policyWord, ...args] = command.split(/\s+/)
       expect([program, policyWord]).toEqual(['countersign', 'policy'])
-      policyCommand(io).parse(
-        args.map((arg) => (arg === 'input.json' ? inputFile : arg)),
-        { from: 'user' },
-      )
+      await terminal.run('policy', ...args.map((arg) => (arg === 'input.json' ? inputFile : arg)))
       rmSync(inputFile)
-      return lines.join('\n')
+      return [...terminal.errors, ...terminal.lines].join('\n')
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { policyCommand } from './policy-command.js'
+import { Terminal } from '../../test/support/terminal.js'
 
 let folder: string
 
@@ -21,39 +21,29 @@ function write(files: Readonly<Record<string, string>>): void {
   }
 }
 
-function run(...args: string[]): { out: string; err: string; code: number } {
-  const out: string[] = []
-  const err: string[] = []
-  let code = -1
-  const io = {
-    cwd: folder,
-    out: (text: string) => void out.push(text),
-    err: (text: string) => void err.push(text),
-    exit: (given: number) => {
-      code = given
-    },
-  }
-  policyCommand(io).parse(args, { from: 'user' })
-  return { out: out.join('\n'), err: err.join('\n'), code }
+async function run(...args: string[]): Promise<{ out: string; err: string; code: number }> {
+  const terminal = new Terminal({}, folder)
+  const code = await terminal.run('policy', ...args)
+  return { out: terminal.text, err: terminal.errorText, code }
 }
 
-describe('policy check', () => {
-  it('lists every error with file, line and column, and fails', () => {
+describe('policy check', async () => {
+  it('lists every error with file, line and column, and fails', async () => {
     write({ 'a.rego': 'package a\nallow if x\n', 'sub/b.rego': 'package b\nallow if y\n' })
-    expect(run('check', '.')).toEqual({
+    expect(await run('check', '.')).toEqual({
       out: 'a.rego:2:10: rego_unsafe_var_error: var x is unsafe\nsub/b.rego:2:10: rego_unsafe_var_error: var y is unsafe',
       err: '',
       code: 1,
     })
   })
 
-  it('is content with what compiles', () => {
+  it('is content with what compiles', async () => {
     write({ 'a.rego': 'package a\nallow if input.x\n' })
-    expect(run('check', 'a.rego')).toEqual({ out: '1 module is fine', err: '', code: 0 })
+    expect(await run('check', 'a.rego')).toEqual({ out: '1 module is fine', err: '', code: 0 })
   })
 
-  it('names a path that is not there', () => {
-    expect(run('check', 'none.rego')).toEqual({ out: '', err: 'none.rego does not exist', code: 2 })
+  it('names a path that is not there', async () => {
+    expect(await run('check', 'none.rego')).toEqual({ out: '', err: 'Error: none.rego does not exist', code: 2 })
   })
 })
 
@@ -66,8 +56,8 @@ describe('policy test', () => {
     })
   })
 
-  it('tells what passed, what failed where, what was printed, and which lines were not reached', () => {
-    const { out, code } = run('test', '.')
+  it('tells what passed, what failed where, what was printed, and which lines were not reached', async () => {
+    const { out, code } = await run('test', '.')
     expect(out.split('\n')).toEqual([
       'ok      data.app_test.test_x',
       'FAILED  data.app_test.test_y  app_test.rego:4  stopped at line 6',
@@ -79,17 +69,19 @@ describe('policy test', () => {
     expect(code).toBe(1)
   })
 
-  it('fails when too few lines were reached', () => {
+  it('fails when too few lines were reached', async () => {
     write({ 'app_test.rego': 'package app_test\nimport data.app\ntest_x if app.allow with input.x as 1\n' })
-    expect(run('test', '.').code).toBe(0)
-    expect(run('test', '--min-coverage', '90', '.')).toMatchObject({
+    expect((await run('test', '.')).code).toBe(0)
+    expect(await run('test', '--min-coverage', '90', '.')).toMatchObject({
       code: 1,
       err: expect.stringContaining('is below 90%'),
     })
   })
 
-  it('gives the report as JSON', () => {
-    const report = JSON.parse(run('test', '--json', '.').out) as { results: { name: string; outcome: string }[] }
+  it('gives the report as JSON', async () => {
+    const report = JSON.parse((await run('test', '--json', '.')).out) as {
+      results: { name: string; outcome: string }[]
+    }
     expect(report.results.map(({ outcome }) => outcome)).toEqual(['passed', 'failed', 'skipped'])
   })
 })
@@ -103,22 +95,24 @@ describe('policy eval', () => {
     })
   })
 
-  it('prints a value, with documents of folders under their names', () => {
-    expect(run('eval', '-d', 'app.rego', '-d', 'roles', '-i', 'in.json', 'data.admins')).toMatchObject({ code: 0 })
-    expect(run('eval', '-d', '.', '-i', 'in.json', 'data.app.allow')).toEqual({ out: 'true', err: '', code: 0 })
-    expect(run('eval', '-d', '.', 'data.app.big').out).toBe('12345678901234567890')
+  it('prints a value, with documents of folders under their names', async () => {
+    expect(await run('eval', '-d', 'app.rego', '-d', 'roles', '-i', 'in.json', 'data.admins')).toMatchObject({
+      code: 0,
+    })
+    expect(await run('eval', '-d', '.', '-i', 'in.json', 'data.app.allow')).toEqual({ out: 'true', err: '', code: 0 })
+    expect((await run('eval', '-d', '.', 'data.app.big')).out).toBe('12345678901234567890')
   })
 
-  it('prints the bindings of a query', () => {
-    const { out } = run('eval', '-d', '.', 'data.roles.admins[i] = name')
+  it('prints the bindings of a query', async () => {
+    const { out } = await run('eval', '-d', '.', 'data.roles.admins[i] = name')
     expect(JSON.parse(out)).toEqual([
       { i: 0, name: 'mira' },
       { i: 1, name: 'jon' },
     ])
   })
 
-  it('says when there is no value, and explains why', () => {
-    const { err, code } = run('eval', '-d', '.', '--explain', 'data.app.allow')
+  it('says when there is no value, and explains why', async () => {
+    const { err, code } = await run('eval', '-d', '.', '--explain', 'data.app.allow')
     expect(err.split('\n')).toEqual(['app.rego:2: data.app.allow failed at line 3', 'undefined'])
     expect(code).toBe(1)
   })
@@ -128,18 +122,18 @@ describe('policy fmt', () => {
   const loose = 'package a\nallow if {input.x==1 # one\n}'
   const neat = 'package a\n\nallow if {\n\tinput.x == 1 # one\n}\n'
 
-  it('prints, checks or rewrites', () => {
+  it('prints, checks or rewrites', async () => {
     write({ 'a.rego': loose, 'b.rego': neat })
-    expect(run('fmt', 'a.rego').out).toBe(neat.trimEnd())
-    expect(run('fmt', '--check', '.')).toEqual({ out: 'a.rego', err: '', code: 1 })
-    expect(run('fmt', '-w', '.')).toEqual({ out: 'a.rego', err: '', code: 0 })
+    expect((await run('fmt', 'a.rego')).out).toBe(neat.trimEnd())
+    expect(await run('fmt', '--check', '.')).toEqual({ out: 'a.rego', err: '', code: 1 })
+    expect(await run('fmt', '-w', '.')).toEqual({ out: 'a.rego', err: '', code: 0 })
     expect(readFileSync(join(folder, 'a.rego'), 'utf8')).toBe(neat)
-    expect(run('fmt', '--check', '.').code).toBe(0)
+    expect((await run('fmt', '--check', '.')).code).toBe(0)
   })
 
-  it('leaves a file alone that does not parse', () => {
+  it('leaves a file alone that does not parse', async () => {
     write({ 'a.rego': 'package a\nallow if {' })
-    expect(run('fmt', '-w', '.').code).toBe(1)
+    expect((await run('fmt', '-w', '.')).code).toBe(1)
     expect(readFileSync(join(folder, 'a.rego'), 'utf8')).toBe('package a\nallow if {')
   })
 })

@@ -1,30 +1,19 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ExitCode } from '../cli-error.js'
+import type { Io } from '../io.js'
 import { check } from './check.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
-import { LoadError } from './files.js'
 import { type FmtFlags, fmt } from './fmt.js'
-import { type PolicyIo, processPolicyIo } from './policy-io.js'
 import { type TestFlags, test } from './test.js'
 
-/**
- * `policy`: what an author of policies needs, without any service. Paths are files or folders.
- *
- * @example program.addCommand(policyCommand())
- */
-export function policyCommand(io: PolicyIo = processPolicyIo()): Command {
+/** Adds `policy`: what an author of policies needs, without any service. Paths are files or folders. */
+export function addPolicyCommand(program: Command, io: Io, done: (code: ExitCode) => void): void {
   const run =
-    <Args extends unknown[]>(action: (...args: Args) => void) =>
-    (...args: Args): void => {
-      try {
-        action(...args)
-      } catch (error) {
-        if (!(error instanceof LoadError)) throw error
-        io.err(error.message)
-        io.exit(2)
-      }
-    }
+    <Args extends unknown[]>(action: (...args: Args) => ExitCode) =>
+    (...args: Args): void =>
+      done(action(...args))
 
-  const policy = new Command('policy').description('check, test, evaluate and format Rego policies')
+  const policy = program.command('policy').description('check, test, evaluate and format Rego policies')
   policy
     .command('check')
     .description('compile policies and list what is wrong as file:line:column')
@@ -54,7 +43,6 @@ export function policyCommand(io: PolicyIo = processPolicyIo()): Command {
     .option('-w, --write', 'rewrite the files and list those that changed')
     .option('--check', 'list files that are not formatted, and fail when there are any')
     .action(run((paths: string[], flags: FmtFlags) => fmt(io, paths, flags)))
-  return policy
 }
 
 function collect(value: string, before: readonly string[]): string[] {

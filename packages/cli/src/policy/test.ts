@@ -1,7 +1,8 @@
 import { type FileCoverage, RegoError, runTests, type TestReport } from '@countersign/rego'
+import { EXIT, type ExitCode } from '../cli-error.js'
+import type { Io } from '../io.js'
 import { diagnosticLines } from './check.js'
 import { load } from './files.js'
-import type { PolicyIo } from './policy-io.js'
 
 export interface TestFlags {
   readonly json?: boolean
@@ -10,7 +11,7 @@ export interface TestFlags {
 }
 
 /** `policy test`: runs the `test_…` rules and tells which lines of the policies they reached. */
-export function test(io: PolicyIo, paths: readonly string[], flags: TestFlags): void {
+export function test(io: Io, paths: readonly string[], flags: TestFlags): ExitCode {
   const { modules, data } = load(paths, io.cwd)
   let report: TestReport
   try {
@@ -18,8 +19,7 @@ export function test(io: PolicyIo, paths: readonly string[], flags: TestFlags): 
   } catch (error) {
     if (!(error instanceof RegoError)) throw error
     for (const line of diagnosticLines(error)) io.err(line)
-    io.exit(1)
-    return
+    return EXIT.failed
   }
   const policies = report.coverage.filter(({ file }) => !file.endsWith('_test.rego'))
   const percent = covered(policies)
@@ -29,12 +29,12 @@ export function test(io: PolicyIo, paths: readonly string[], flags: TestFlags): 
   if (report.results.length === 0) io.err('no rule is named test_…')
   const tooLittle = flags.minCoverage !== undefined && percent < flags.minCoverage
   if (tooLittle) io.err(`coverage ${percent}% is below ${flags.minCoverage}%`)
-  io.exit(failed || tooLittle || report.results.length === 0 ? 1 : 0)
+  return failed || tooLittle || report.results.length === 0 ? EXIT.failed : EXIT.done
 }
 
 const WORDS = { passed: 'ok     ', failed: 'FAILED ', error: 'ERROR  ', skipped: 'skipped' }
 
-function print(io: PolicyIo, { results }: TestReport, coverage: readonly FileCoverage[], percent: number): void {
+function print(io: Io, { results }: TestReport, coverage: readonly FileCoverage[], percent: number): void {
   for (const { name, file, line, outcome, message, prints } of results) {
     io.out(
       `${WORDS[outcome]} ${name}${outcome === 'passed' ? '' : `  ${file}:${line}`}${message ? `  ${message}` : ''}`,

@@ -8,12 +8,15 @@ export class Terminal {
   readonly #ending = new AbortController()
   #entered: (() => void) | undefined
 
-  constructor(private readonly env: NodeJS.ProcessEnv = {}) {}
+  constructor(
+    private readonly env: NodeJS.ProcessEnv = {},
+    private readonly cwd = '/',
+  ) {}
 
   get io(): Io {
     return {
       env: this.env,
-      cwd: '/',
+      cwd: this.cwd,
       interactive: true,
       style: makeStyle(false),
       out: (line) => void this.lines.push(line),

@@ -1,6 +1,5 @@
 import { BoundedCache } from './bounded-cache.js'
 import { withDeadline } from './deadline.js'
-import { CountersignError } from './errors.js'
 import {
   type ClientCredentials,
   type ExchangeOptions,
@@ -9,8 +8,9 @@ import {
   exchangeRequest,
 } from './exchange-request.js'
 import { baseUrl, type Http, type HttpOptions, httpOf, send, sendRetrying } from './http.js'
-import { type ChallengeProof, InteractionRequiredError } from './interaction-required-error.js'
+import type { ChallengeProof, InteractionRequiredError } from './interaction-required-error.js'
 import { SingleFlight } from './single-flight.js'
+import { stepUpLoop } from './step-up-loop.js'
 import { type Mandate, readTokenAnswer } from './token-answer.js'
 import { type SettledState, type WaitOptions, waitForChallenge } from './wait-for-challenge.js'
 
@@ -35,8 +35,6 @@ export interface StepUpOptions extends Omit<ExchangeOptions, 'challenge'> {
 
 // A mandate with less life than this is not worth handing out: the gateway refuses those under 30 s.
 const FRESH_MS = 30_000
-// More demands than there are types, each asked twice, is a policy that cannot be met.
-const MAX_CHALLENGES = 6
 
 /**
  * Exchanges tokens for mandates at a zone's token endpoint (RFC 8693).
@@ -114,11 +112,14 @@ export class OAuthClient {
     resource: string | readonly string[] | undefined,
     options: StepUpOptions,
   ): Promise<Mandate> {
-    const { signal, ...rest } = options
+    const { onChallenge, onState, signal: own, ...rest } = options
     const { key } = this.#request(subjectToken, resource, rest)
-    return this.#flights.run(`step-up ${key}`, signal, (shared) => {
-      return this.#loop(subjectToken, resource, { ...rest, signal: shared })
-    })
+    return this.#flights.run(`step-up ${key}`, own, (signal) =>
+      stepUpLoop(
+        (challenge) => this.exchange(subjectToken, resource, { ...rest, signal, challenge }),
+        (challenge) => this.#settle(challenge, { onChallenge, onState, signal }),
+      ),
+    )
   }
 
   /**
@@ -194,26 +195,6 @@ export class OAuthClient {
     if (request.raises) this.clearCache()
     if (request.cacheable) cache.set(request.key, mandate, mandate.expiresAt - FRESH_MS)
     return mandate
-  }
-
-  async #loop(
-    subjectToken: string | undefined,
-    resource: string | readonly string[] | undefined,
-    { onChallenge, onState, signal, ...options }: StepUpOptions,
-  ): Promise<Mandate> {
-    let challenge: InteractionRequiredError | undefined
-    for (let asked = 0; ; asked++) {
-      try {
-        return await this.exchange(subjectToken, resource, { ...options, signal, challenge })
-      } catch (error) {
-        if (!(error instanceof InteractionRequiredError) || asked === MAX_CHALLENGES) throw error
-        challenge = error
-      }
-      const state = await this.#settle(challenge, { onChallenge, onState, signal })
-      if (state !== 'satisfied') {
-        throw new CountersignError(`challenge_${state}`, `The step-up ended: its challenge was ${state}.`)
-      }
-    }
   }
 
   async #settle(

@@ -1,12 +1,13 @@
 import { isAbsolute, relative } from 'node:path'
+import type { InteractionRequiredError } from '@countersign/client'
+import { verifyToken } from '@countersign/client/verify-token'
 import { describeTime } from '../challenges/challenge.js'
 import { EXIT, type ExitCode } from '../cli-error.js'
 import { ended } from '../commands/serve.js'
 import type { Io } from '../io.js'
-import { type DemoAgent, describeRefusal, type HeldChallenge, heldChallenge } from './agent.js'
+import { type DemoAgent, describeRefusal } from './agent.js'
 import { type LocalDemo, startLocalDemo } from './local-demo.js'
 import { APPROVER, OWNER, RESOURCE, TRANSFER } from './policy.js'
-import { verifyMandate } from './verify-mandate.js'
 
 /**
  * The loop for a person: the service stays up, the demo's agent is paused and waits, and the terminal says how to decide
@@ -38,13 +39,13 @@ async function askOnce(io: Io, local: LocalDemo): Promise<void> {
     io.out(style.bad(`It was not paused, as the demo's policy demands, but: ${asked.outcome}. Has the policy changed?`))
     return
   }
-  const challenge = heldChallenge(asked.body)
+  const { challenge } = asked
   const left = describeTime(challenge.expiresAt - Date.now())
   io.out(
     `The policy wants a person's yes before money moves, so it is ${style.wait('paused')}: it holds no mandate, and waits.`,
   )
   io.out('')
-  io.out(`You are ${APPROVER.id}, and have ${left} to decide. ${whereTo(asked.body.challenge_uri)}`)
+  io.out(`You are ${APPROVER.id}, and have ${left} to decide. ${whereTo(challenge.challengeUri)}`)
   io.out('')
   io.out(`  ${style.good('approve')}  ${style.bold(commandLine(io, local, 'approve', challenge))}`)
   io.out(`  ${style.bad('reject')}   ${commandLine(io, local, 'reject', challenge)}`)
@@ -52,7 +53,12 @@ async function askOnce(io: Io, local: LocalDemo): Promise<void> {
   await tellOutcome(io, local, challenge, await agent.wait(challenge))
 }
 
-async function tellOutcome(io: Io, local: LocalDemo, challenge: HeldChallenge, state: string): Promise<void> {
+async function tellOutcome(
+  io: Io,
+  local: LocalDemo,
+  challenge: InteractionRequiredError,
+  state: string,
+): Promise<void> {
   const { style } = io
   if (state === 'expired') {
     io.out(style.dim('Nobody decided in time. The challenge is over, and the agent got nothing.'))
@@ -66,22 +72,23 @@ async function tellOutcome(io: Io, local: LocalDemo, challenge: HeldChallenge, s
   await retry(io, local.agent, local.issuer, challenge)
 }
 
-async function retry(io: Io, agent: DemoAgent, issuer: string, challenge: HeldChallenge): Promise<void> {
+async function retry(io: Io, agent: DemoAgent, issuer: string, challenge: InteractionRequiredError): Promise<void> {
   const answer = await agent.exchange(RESOURCE, TRANSFER, challenge)
   switch (answer.outcome) {
     case 'mandate': {
-      const claims = await verifyMandate(answer.body.access_token, issuer, Date.now())
-      const life = describeTime(answer.body.expires_in * 1000)
+      const { accessToken, expiresIn, receipt } = answer.mandate
+      const claims = await verifyToken(accessToken, { issuer, audience: RESOURCE })
+      const life = describeTime(expiresIn * 1000)
       io.out(`  200: its mandate, for "${claims.scope}" on ${[claims.aud].flat().join(', ')}, good for ${life}.`)
-      io.out(`  It is signed by ${issuer}, and stands in the audit ledger as leaf ${answer.body.receipt.leaf_index}.`)
+      io.out(`  It is signed by ${issuer}, and stands in the audit ledger as leaf ${receipt?.leaf_index}.`)
       io.out('  The approval is used up: the next transfer pauses again.')
       return
     }
     case 'refused':
-      io.out(`  ${describeRefusal(answer)}`)
+      io.out(`  ${describeRefusal(answer.refusal)}`)
       return
     case 'paused':
-      io.out(`  Paused again, by challenge ${answer.body.challenge_id}.`)
+      io.out(`  Paused again, by challenge ${answer.challenge.challengeId}.`)
   }
 }
 
@@ -101,10 +108,10 @@ function whereTo(uri: string | undefined): string {
 }
 
 /** A command for any terminal: it goes where `npx` finds this package first. */
-function commandLine(io: Io, { service }: LocalDemo, verb: string, { id }: HeldChallenge): string {
+function commandLine(io: Io, { service }: LocalDemo, verb: string, { challengeId }: InteractionRequiredError): string {
   const path = relative(io.cwd, service.dataDir)
   const elsewhere = path === '.countersign' ? '' : ` --data ${quote(isAbsolute(path) ? path : service.dataDir)}`
-  return `cd ${quote(io.cwd)} && npx countersign ${verb} ${id}${elsewhere}`
+  return `cd ${quote(io.cwd)} && npx countersign ${verb} ${challengeId}${elsewhere}`
 }
 
 function quote(text: string): string {

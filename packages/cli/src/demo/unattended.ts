@@ -2,15 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { verifyToken } from '@countersign/client/verify-token'
 import { describeTime } from '../challenges/challenge.js'
 import { CliError, EXIT, type ExitCode } from '../cli-error.js'
 import { AdminApi, ApiError } from '../http/admin-api.js'
+import { member } from '../http/request.js'
 import type { Io } from '../io.js'
 import { readLocal } from '../local/files.js'
-import { describeRefusal, type Exchange, heldChallenge } from './agent.js'
+import { describeRefusal, type Exchange } from './agent.js'
 import { type LocalDemo, startLocalDemo } from './local-demo.js'
 import { APPROVER, OWNER, POLICY, READ, RESOURCE, TRANSFER } from './policy.js'
-import { verifyMandate } from './verify-mandate.js'
 
 /**
  * The whole loop without a person, on a service of its own with a temporary data directory: each step is printed, and the
@@ -53,14 +54,13 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
   const alice = new AdminApi(service.url, demo.owner_token, io.signal)
 
   await steps.run('The agent asks to read payments', async (say) => {
-    const { body } = expectOutcome(await agent.exchange(RESOURCE, READ), 'mandate')
-    say(`Granted at once: a mandate for "${body.scope}", for ${describeTime(body.expires_in * 1000)}.`)
+    const { mandate } = expectOutcome(await agent.exchange(RESOURCE, READ), 'mandate')
+    say(`Granted at once: a mandate for "${mandate.scopes.join(' ')}", for ${describeTime(mandate.expiresIn * 1000)}.`)
   })
 
   const challenge = await steps.run('It asks for a transfer', async (say) => {
-    const { body } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER), 'paused')
-    const held = heldChallenge(body)
-    say(`Paused: 401 ${body.error}, until a ${body.challenge_type} for challenge ${held.id}.`)
+    const { challenge: held } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER), 'paused')
+    say(`Paused: ${held.status} ${held.code}, until a ${held.challengeType} for challenge ${held.challengeId}.`)
     say(
       `There are ${describeTime(held.expiresAt - Date.now())} to decide. The secret that completes it is the agent's alone.`,
     )
@@ -68,14 +68,16 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
   })
 
   await steps.run('It retries before anybody has decided', async (say) => {
-    const { body } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'paused')
-    check(body.challenge_id === challenge.id, 'the challenge is another one')
-    check(body.challenge_secret === undefined, 'it was given a second secret')
+    const { challenge: still } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'paused')
+    check(still.challengeId === challenge.challengeId, 'the challenge is another one')
+    check(still.challengeSecret === challenge.challengeSecret, 'it was given a second secret')
     say('Still paused, by the same challenge.')
   })
 
   await steps.run(`${OWNER.id}, who runs the agent, approves`, async (say) => {
-    const refusal = await alice.post(`${challengePath(challenge.id)}/satisfy`, {}).catch((error: unknown) => error)
+    const refusal = await alice
+      .post(`${challengePath(challenge.challengeId)}/satisfy`, {})
+      .catch((error: unknown) => error)
     check(refusal instanceof ApiError && refusal.code === 'self_approval', `this was not refused: ${String(refusal)}`)
     say('Refused: nobody approves what they ask for themselves.')
   })
@@ -83,7 +85,7 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
   const waiting = agent.wait(challenge).then((state) => ({ state, at: performance.now() }))
   waiting.catch(() => {})
   await steps.run(`${APPROVER.id} approves, while the agent waits`, async (say) => {
-    await bob.post(`${challengePath(challenge.id)}/satisfy`, { reason: 'Invoice checked.' })
+    await bob.post(`${challengePath(challenge.challengeId)}/satisfy`, { reason: 'Invoice checked.' })
     const approvedAt = performance.now()
     const { state, at } = await waiting
     check(state === 'satisfied', `the challenge is ${state}`)
@@ -91,30 +93,32 @@ async function tellStory(io: Io, steps: Steps, { service, demo, agent, issuer }:
   })
 
   await steps.run('It retries', async (say) => {
-    const { body } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'mandate')
-    const claims = await verifyMandate(body.access_token, issuer, Date.now())
+    const { mandate } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'mandate')
+    const claims = await verifyToken(mandate.accessToken, { issuer, audience: RESOURCE })
     check(claims.scope === TRANSFER, `the mandate is for "${claims.scope}"`)
-    check(claims.ctx?.challenge?.id === challenge.id, 'the mandate does not name its challenge')
+    const met = member(member(claims.ctx, 'challenge'), 'id')
+    check(met === challenge.challengeId, 'the mandate does not name its challenge')
+    check(mandate.receipt !== undefined, 'the mandate came without a receipt')
     say(
-      `Granted: a mandate for "${claims.scope}" on ${[claims.aud].flat().join(', ')}, for ${describeTime(body.expires_in * 1000)}.`,
+      `Granted: a mandate for "${claims.scope}" on ${[claims.aud].flat().join(', ')}, for ${describeTime(mandate.expiresIn * 1000)}.`,
     )
     say(`Its signature verifies with the zone's published keys, and it names the challenge that was met.`)
-    say(`The audit ledger has it as leaf ${body.receipt.leaf_index}.`)
+    say(`The audit ledger has it as leaf ${mandate.receipt.leaf_index}.`)
   })
 
   await steps.run('It uses the same approval again', async (say) => {
-    const refused = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'refused')
-    check(refused.status === 401, `the status is ${refused.status}`)
-    say(`Refused: ${describeRefusal(refused)}. An approval is good for one mandate.`)
+    const { refusal } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, challenge), 'refused')
+    check(refusal.status === 401, `the status is ${refusal.status}`)
+    say(`Refused: ${describeRefusal(refusal)}. An approval is good for one mandate.`)
   })
 
   await steps.run(`It asks for another transfer, and ${APPROVER.id} says no`, async (say) => {
-    const second = heldChallenge(expectOutcome(await agent.exchange(RESOURCE, TRANSFER), 'paused').body)
-    await bob.post(`${challengePath(second.id)}/reject`, { reason: 'Not this one.' })
+    const { challenge: second } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER), 'paused')
+    await bob.post(`${challengePath(second.challengeId)}/reject`, { reason: 'Not this one.' })
     check((await agent.wait(second)) === 'rejected', 'the agent was not told')
-    const refused = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, second), 'refused')
-    check(refused.status === 403, `the status is ${refused.status}`)
-    say(`Refused: ${describeRefusal(refused)}.`)
+    const { refusal } = expectOutcome(await agent.exchange(RESOURCE, TRANSFER, second), 'refused')
+    check(refusal.status === 403, `the status is ${refusal.status}`)
+    say(`Refused: ${describeRefusal(refusal)}.`)
   })
 }
 
@@ -152,7 +156,7 @@ function expectOutcome<Outcome extends Exchange['outcome']>(
   outcome: Outcome,
 ): Extract<Exchange, { outcome: Outcome }> {
   if (exchange.outcome === outcome) return exchange as Extract<Exchange, { outcome: Outcome }>
-  const said = exchange.outcome === 'refused' ? ` (${describeRefusal(exchange)})` : ''
+  const said = exchange.outcome === 'refused' ? ` (${describeRefusal(exchange.refusal)})` : ''
   throw new CliError(`The service answered "${exchange.outcome}"${said}, not "${outcome}".`)
 }
 

@@ -10,7 +10,7 @@ import type { Stranger } from '../../src/mandate/oauth-request.js'
 import { mandateRoutes, signingKeyRoutes } from '../../src/mandate/routes.js'
 import { newId } from '../../src/store/ids.js'
 import { bumpRevision } from '../../src/store/zone-change.js'
-import { type MandateStore, mandateClaims, openMandateStore } from './store.js'
+import { ISSUER, type MandateStore, mandateClaims, openMandateStore } from './store.js'
 
 const BOOTSTRAP = 'bootstrap-token-for-tests-0123456789'
 
@@ -103,7 +103,7 @@ export async function openMandateService(): Promise<MandateService> {
     async addSession(zoneId, applicationId, { kind = 'user' } = {}) {
       const id = newId(Date.now())
       const at = new Date(now())
-      const issuer = kind === 'user' ? 'https://idp.example' : null
+      const issuer = kind === 'user' ? ISSUER : null
       const subject = kind === 'user' ? 'alice' : applicationId
       await db
         .insertInto('sessions')

@@ -42,6 +42,18 @@ export async function openMandateStore(): Promise<MandateStore> {
           .values({ id, slug: `zone-${id}`, name: 'Test', settings: '{}', created_at: at, updated_at: at })
           .execute()
         await tx.insertInto('zone_heads').values({ zone_id: id, active_set_version_id: null }).execute()
+        await tx
+          .insertInto('subject_issuers')
+          .values({
+            zone_id: id,
+            id: newId(now),
+            issuer: ISSUER,
+            audience: 'app',
+            aal: '{}',
+            created_at: at,
+            updated_at: at,
+          })
+          .execute()
         await createSigningKey(tx, sealer, id, now, now)
       })
       return id
@@ -85,6 +97,9 @@ export async function openMandateStore(): Promise<MandateStore> {
     },
   }
 }
+
+/** The issuer that every zone trusts. */
+export const ISSUER = 'https://idp.example'
 
 /** Claims of a resource mandate of a zone, as an exchange would make them. */
 export function mandateClaims(zoneId: string, now: number, more: Partial<MandateClaims> = {}): MandateClaims {

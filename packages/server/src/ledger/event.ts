@@ -11,7 +11,7 @@ import type { Opening } from '../store/tables.js'
  */
 export type EventOutcome = 'issued' | 'challenged' | 'denied' | 'failed' | 'recorded'
 
-/** A value that is personal data: it enters the event as a salted commitment, and stands beside it in the clear. */
+/** A value that is personal or may hold a secret: it enters the event as a salted commitment, and stands beside it in the clear. */
 export class Personal {
   constructor(readonly value: Json) {}
 }

@@ -44,6 +44,20 @@ test('who and what is about people stands committed in the event, and opens besi
   expect(created?.event.owner).toEqual({ committed: commitment(opening?.salt ?? '', opening?.value ?? null) })
 })
 
+test('an address that may hold a secret stands committed too', async () => {
+  const url = 'https://hooks.example/in?token=hush'
+  await zone.ok('PATCH', '/settings', { webhook: { url } })
+  await zone.ok('POST', '/resources', { identifier: 'https://api.example/', scopes: ['read'], upstream: { url } })
+  for (const [type, path] of [
+    ['settings.updated', '/webhook_url'],
+    ['resource.created', '/upstream_url'],
+  ]) {
+    const told = (await events()).find(({ event }) => event.type === type)
+    expect(JSON.stringify(told?.event)).not.toContain('hush')
+    expect(told?.openings?.[String(path)]?.value).toBe(url)
+  }
+})
+
 test('the newest first, page by page', async () => {
   const all = await events()
   const seen: Item[] = []

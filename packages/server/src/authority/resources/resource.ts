@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { Personal } from '../../ledger/event.js'
 import type { Sealer } from '../../store/seal.js'
 import type { Upstream } from '../../store/tables.js'
 import { absoluteUrl, unprocessable } from '../administration/checks.js'
@@ -96,7 +97,9 @@ export function resource(
 
     details(row) {
       const { identifier, slug, scopes, served_by } = row
-      return { ...personalName(row), identifier, slug, scopes, served_by, upstream_url: row.upstream?.url ?? null }
+      // The address as a commitment, since it may hold a secret.
+      const upstream_url = row.upstream && new Personal(row.upstream.url)
+      return { ...personalName(row), identifier, slug, scopes, served_by, upstream_url }
     },
 
     async creating({ tx, zoneId }, id, body) {

@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import type { App } from '../../http/app.js'
 import { checkIfMatch, etagOf } from '../../http/etag.js'
 import { notFound } from '../../http/problem.js'
+import { Personal } from '../../ledger/event.js'
 import type { ZoneSettings } from '../../store/tables.js'
 import { requireAdmin } from '../admin-tokens/authenticate.js'
 import { checkFetchable, unprocessable } from '../administration/checks.js'
@@ -68,7 +69,8 @@ export function settingsRoutes(deps: MutationDeps & { readonly allowPrivateAddre
             event: {
               type: 'settings.updated',
               fields,
-              webhook_url: view.webhook?.url ?? null,
+              // As a commitment: services put secrets in the paths and queries of such addresses.
+              webhook_url: view.webhook && new Personal(view.webhook.url),
               assurance: view.assurance,
               decisions: view.decisions,
             },

@@ -96,9 +96,13 @@ test('challenges that have expired cost a new one nothing', async () => {
   await neighbour.exchange({ ttl_seconds: '99' })
   await settle()
   const before = await rowsRead()
-  expect((await neighbour.exchange({ ttl_seconds: '100' })).status).toBe(401)
+  const created = 5
+  for (let n = 0; n < created; n++) {
+    expect((await neighbour.exchange({ ttl_seconds: String(100 + n) })).status).toBe(401)
+  }
   await settle()
   await neighbour.exchange({ ttl_seconds: '99' })
   await settle()
-  expect((await rowsRead()) - before).toBeLessThan(expired)
+  // What sweeps now and then may have read them once.
+  expect((await rowsRead()) - before).toBeLessThan(created * expired)
 })

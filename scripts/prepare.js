@@ -47,3 +47,5 @@ function run(command, args) {
   if (error !== undefined) console.error(`${command} cannot be run: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
 }
+
+if (resolve(process.argv[1] ?? '') === import.meta.filename) prepare()

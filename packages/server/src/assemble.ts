@@ -33,7 +33,7 @@ import { createApp } from './http/app.js'
 import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
 import { withoutValues } from './http/without-values.js'
-import { createSigningKey } from './mandate/keys.js'
+import { createSigningKey, requireSealer } from './mandate/keys.js'
 import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
 import { policyRoutes } from './policy/policies/routes.js'
 import { policySetRoutes } from './policy/policy-sets/routes.js'
@@ -65,6 +65,8 @@ export async function assemble(connection: Connection, { config, log, undo }: As
   const { db } = openDatabase(connection, POOL_SIZE)
   undo.push(() => db.destroy())
 
+  const sealer = createSealer(config.kek)
+  await requireSealer(db, sealer)
   const clock = new DatabaseClock()
   await clock.sync(db)
   const snapshots = new Snapshots(db)
@@ -89,7 +91,6 @@ export async function assemble(connection: Connection, { config, log, undo }: As
   const commit = new CommitQueue({ connection, onError })
   undo.push(() => commit.close())
   if (config.redisUrl !== undefined) log.warn('REDIS_URL is not used yet: news between nodes go by PostgreSQL')
-  const sealer = createSealer(config.kek)
   const { baseUrl, allowPrivateAddresses } = config
   const issuerKeys = new IssuerKeys({
     allowPrivateAddresses,

@@ -1,10 +1,10 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { SigningKey, ZoneSnapshot } from '../authority/snapshot.js'
-import type { Tx } from '../store/database.js'
+import type { Db, Tx } from '../store/database.js'
 import type { Sealer } from '../store/seal.js'
 import type { JsonWebKeyRow } from '../store/tables.js'
-import { insertKey } from './queries.js'
+import { anyKey, insertKey } from './queries.js'
 
 const generate = promisify(generateKeyPair)
 
@@ -34,6 +34,21 @@ export async function createSigningKey(
   plain.fill(0)
   await insertKey(tx, zoneId, { id: kid, publicJwk, privateSealed, createdAt: now, signsFrom, retiredAt: null })
   return kid
+}
+
+/**
+ * Makes sure that this node can sign: that a key of the database opens.
+ *
+ * @throws Error when the keys were sealed under another key-encryption key
+ */
+export async function requireSealer(db: Db, sealer: Sealer): Promise<void> {
+  const key = await anyKey(db)
+  if (key === undefined) return
+  try {
+    sealer.open(key.private_sealed, sealContext(key.zone_id, key.id)).fill(0)
+  } catch {
+    throw new Error('COUNTERSIGN_KEK is not the key under which the keys in this database were sealed')
+  }
 }
 
 function publicMembers(key: KeyObject): JsonWebKeyRow {

@@ -18,6 +18,11 @@ export async function insertKey(tx: Tx, zoneId: string, key: SigningKey): Promis
     .execute()
 }
 
+/** One key of all zones, as it is kept; undefined when there is none yet. */
+export function anyKey(db: Db): Promise<{ zone_id: string; id: string; private_sealed: Buffer } | undefined> {
+  return db.selectFrom('signing_keys').select(['zone_id', 'id', 'private_sealed']).limit(1).executeTakeFirst()
+}
+
 /** A key's life, in milliseconds. */
 export interface KeyLife {
   readonly kid: string

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestService, testService } from '../support/service.js'
@@ -72,4 +73,8 @@ test('a new key is published before it signs, and the old one kept as long as an
     expect((await keySet(node)).keys.map(({ kid }) => kid)).toEqual([kidOf(last)])
     expect(kidOf(await mandate(node))).toBe(rotated.kid)
   }
+})
+
+test("a node whose key-encryption key is not the database's does not start", async () => {
+  await expect(testService({ beside: service, config: { kek: randomBytes(32) } })).rejects.toThrow('COUNTERSIGN_KEK')
 })

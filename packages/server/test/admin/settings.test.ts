@@ -85,15 +85,20 @@ test.each(['ftp://a', 'not a url', 'https://user:pass@hooks.example', 'https://h
   },
 )
 
-test('without leave for private addresses a webhook and issuers’ keys are https, or on this machine', async () => {
+test('without leave for private addresses a webhook and issuers’ keys are https, on this machine too', async () => {
   const strict = await testService({ config: { allowPrivateAddresses: false } })
   try {
     const own = await newZone(strict)
     const hook = (url: string) => own.send('PATCH', '/settings', { webhook: { url } })
-    expect((await hook('http://hooks.example')).body.code).toBe('insecure_url')
-    expect((await hook('http://127.0.0.1:9')).status).toBe(200)
-    const issuer = { issuer: 'https://idp.example', audience: 'a', jwks_uri: 'http://idp.example/jwks' }
-    expect((await own.send('POST', '/subject-issuers', issuer)).body.code).toBe('insecure_url')
+    const issuer = (jwks_uri: string) =>
+      own.send('POST', '/subject-issuers', { issuer: 'https://idp.example', audience: 'a', jwks_uri })
+    // What would be refused when it is fetched is refused when it is said.
+    for (const host of ['hooks.example', '127.0.0.1:9', 'localhost:9', '[::1]:9']) {
+      for (const refused of [await hook(`http://${host}`), await issuer(`http://${host}`)]) {
+        expect([refused.status, refused.body.code]).toEqual([422, 'insecure_url'])
+      }
+    }
+    expect((await hook('https://hooks.example')).status).toBe(200)
   } finally {
     await strict.close()
   }

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
-import ipaddr from 'ipaddr.js'
 import { ProblemError } from '../../http/problem.js'
+import { fetchableUrl } from '../../outbound/fetchable-url.js'
 import type { JwkSet } from '../../store/tables.js'
 
 /** A request whose form is right and whose meaning is not: 422. */
@@ -30,26 +30,15 @@ export function absoluteUrl(text: string, field: string): URL {
 }
 
 /**
- * Checks a URL that the service itself will fetch: https, so that nobody on the way can answer in its place, or http
- * where there is no way in between.
+ * Checks a URL that the service itself will fetch.
  *
  * @throws ProblemError 422 `invalid_url`, `insecure_url`
  */
 export function checkFetchable(text: string, field: string, allowPrivateAddresses: boolean): void {
-  const url = absoluteUrl(text, field)
-  if (url.username !== '' || url.password !== '' || url.hash !== '') {
-    throw unprocessable('invalid_url', `${field} must hold neither credentials nor a fragment`)
-  }
-  if (url.protocol === 'https:') return
-  if (url.protocol !== 'http:') throw unprocessable('invalid_url', `${field} must be an https URL`)
-  if (!allowPrivateAddresses && !isLoopback(url.hostname)) {
-    throw unprocessable('insecure_url', `${field} must be an https URL`)
-  }
-}
-
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '')
-  return host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback')
+  const verdict = fetchableUrl(text, allowPrivateAddresses)
+  if (verdict === 'fetchable') return
+  const without = verdict === 'invalid_url' ? ' without credentials or fragment' : ''
+  throw unprocessable(verdict, `${field} must be an absolute https URL${without}`)
 }
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']

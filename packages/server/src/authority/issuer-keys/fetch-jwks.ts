@@ -1,12 +1,14 @@
 import { type Dispatcher, request } from 'undici'
+import { fetchableUrl } from '../../outbound/fetchable-url.js'
+import { PrivateAddressError } from '../../outbound/guarded-agent.js'
 import type { JwkSet } from '../../store/tables.js'
-import { PrivateAddressError } from './guarded-agent.js'
 
 export type JwksFetch =
   | { readonly kind: 'fetched'; readonly jwks: JwkSet; readonly text: string }
   | { readonly kind: 'failed'; readonly reason: JwksFailure }
 
 export type JwksFailure =
+  | 'invalid_url'
   | 'insecure_url'
   | 'private_address'
   | 'unreachable'
@@ -30,7 +32,8 @@ export interface JwksSource {
  * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
  */
 export async function fetchJwks(uri: string, { dispatcher, allowHttp }: JwksSource): Promise<JwksFetch> {
-  if (!isFetchable(uri, allowHttp)) return failed('insecure_url')
+  const verdict = fetchableUrl(uri, allowHttp)
+  if (verdict !== 'fetchable') return failed(verdict)
   try {
     const { statusCode, body } = await request(uri, {
       dispatcher,
@@ -55,12 +58,6 @@ export async function fetchJwks(uri: string, { dispatcher, allowHttp }: JwksSour
   } catch (error) {
     return failed(error instanceof PrivateAddressError ? 'private_address' : 'unreachable')
   }
-}
-
-function isFetchable(uri: string, allowHttp: boolean): boolean {
-  if (!URL.canParse(uri)) return false
-  const { protocol, username, password } = new URL(uri)
-  return (protocol === 'https:' || (allowHttp && protocol === 'http:')) && username === '' && password === ''
 }
 
 function parseJwks(text: string): JwksFetch {

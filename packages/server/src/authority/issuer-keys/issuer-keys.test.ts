@@ -4,10 +4,10 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type LookupFunction, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { isPublicAddress } from '../../outbound/address.js'
+import { createGuardedAgent } from '../../outbound/guarded-agent.js'
 import type { SubjectIssuer } from '../snapshot.js'
-import { isPublicAddress } from './address.js'
 import { fetchJwks } from './fetch-jwks.js'
-import { createGuardedAgent } from './guarded-agent.js'
 import { IssuerKeys } from './issuer-keys.js'
 
 const T0 = Date.parse('2026-01-01T00:00:00Z')
@@ -212,8 +212,9 @@ describe('a fetch of keys', () => {
   })
 
   it('is never made without TLS, or with credentials in the URL, to the public internet', async () => {
-    for (const url of ['http://issuer.example/jwks', 'https://user:word@issuer.example/', 'ftp://x/', 'jwks', '']) {
-      expect(await fetchFrom(url, false)).toEqual({ kind: 'failed', reason: 'insecure_url' })
+    expect(await fetchFrom('http://issuer.example/jwks', false)).toEqual({ kind: 'failed', reason: 'insecure_url' })
+    for (const url of ['https://user:word@issuer.example/', 'ftp://x/', 'jwks', '']) {
+      expect(await fetchFrom(url, false)).toEqual({ kind: 'failed', reason: 'invalid_url' })
     }
   })
 })

@@ -1,8 +1,8 @@
 import type { Agent } from 'undici'
+import { createGuardedAgent, type GuardedAgentOptions } from '../../outbound/guarded-agent.js'
 import { type KeySet, keySetOf } from '../jws/key-set.js'
 import type { SubjectIssuer } from '../snapshot.js'
 import { fetchJwks, type JwksFailure } from './fetch-jwks.js'
-import { createGuardedAgent, type GuardedAgentOptions } from './guarded-agent.js'
 
 /** Fetched keys are looked at again after this long, without anyone waiting. In milliseconds, as all here. */
 const REFRESH_AFTER = 5 * 60_000

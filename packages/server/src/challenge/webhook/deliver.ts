@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici'
-import { PrivateAddressError } from '../../authority/issuer-keys/guarded-agent.js'
+import { fetchableUrl } from '../../outbound/fetchable-url.js'
+import { PrivateAddressError } from '../../outbound/guarded-agent.js'
 import { webhookHeaders } from './signature.js'
 
 /** One attempt: to where, under which secret, of what. */
@@ -25,7 +26,7 @@ export type DeliveryEnd =
   | { readonly kind: 'delivered' }
   | {
       readonly kind: 'failed'
-      readonly reason: 'insecure_url' | 'private_address' | 'unreachable' | `status_${number}`
+      readonly reason: 'invalid_url' | 'insecure_url' | 'private_address' | 'unreachable' | `status_${number}`
     }
 
 const TIMEOUT_MS = 10_000
@@ -33,7 +34,8 @@ const TIMEOUT_MS = 10_000
 /** Posts one signed message. Any 2xx is a receipt; a redirect is not followed, and no receipt. */
 export async function deliver(delivery: Delivery, means: DeliveryMeans): Promise<DeliveryEnd> {
   const { url, secret, id, body, timestamp } = delivery
-  if (!isDeliverable(url, means.allowHttp)) return { kind: 'failed', reason: 'insecure_url' }
+  const verdict = fetchableUrl(url, means.allowHttp)
+  if (verdict !== 'fetchable') return { kind: 'failed', reason: verdict }
   try {
     const answer = await request(url, {
       method: 'POST',
@@ -56,10 +58,4 @@ export async function deliver(delivery: Delivery, means: DeliveryMeans): Promise
   } catch (error) {
     return { kind: 'failed', reason: error instanceof PrivateAddressError ? 'private_address' : 'unreachable' }
   }
-}
-
-function isDeliverable(url: string, allowHttp: boolean): boolean {
-  if (!URL.canParse(url)) return false
-  const { protocol } = new URL(url)
-  return protocol === 'https:' || (allowHttp && protocol === 'http:')
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import { createGuardedAgent } from '../../authority/issuer-keys/guarded-agent.js'
 import { openWebhookSecret } from '../../authority/settings/webhook-secret.js'
 import type { Snapshots } from '../../authority/snapshot.js'
+import { createGuardedAgent } from '../../outbound/guarded-agent.js'
 import type { Db } from '../../store/database.js'
 import type { Sealer } from '../../store/seal.js'
 import { deliver } from './deliver.js'

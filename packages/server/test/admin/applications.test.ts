@@ -100,6 +100,19 @@ test('a rotated secret counts at once, the one before it until the overlap ends'
   expect([await status(first), await status(second), await status(third)]).toEqual([401, 401, 200])
 })
 
+test('the ledger says until when the secrets before a rotated one count, in the words of the answer', async () => {
+  const { id } = await zone.ok('POST', '/applications', { name: 'rotated', auth_method: 'client_secret' })
+  const before = Date.now()
+  const answer = await zone.ok('POST', `/applications/${id}/rotate-secret`, {})
+  const ends = Date.parse(String(answer.previous_expires_at))
+  expect(Math.abs(ends - before - 24 * 60 * 60 * 1000)).toBeLessThan(60_000)
+  const events = await zone.ok('GET', '/audit/events?order=desc&limit=1')
+  const { previous_expires_at } = answer
+  expect(events.items).toMatchObject([
+    { event: { type: 'application.secret_rotated', application_id: id, previous_expires_at } },
+  ])
+})
+
 test('private_key_jwt needs public keys that can be used, and no private part', async () => {
   const refused = async (body: object) => {
     const { status, body: answer } = await zone.send('POST', '/applications', { name: 'a', ...body })

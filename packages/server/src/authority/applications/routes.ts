@@ -9,10 +9,8 @@ import { findRow, updateRow } from '../administration/rows.js'
 import { ItemParams, toInstant } from '../administration/schemas.js'
 import { application } from './application.js'
 import { endSecrets, insertSecret } from './queries.js'
-import { RotatedSecret, RotateSecret } from './schemas.js'
+import { DEFAULT_OVERLAP_SECONDS, RotatedSecret, RotateSecret } from './schemas.js'
 import { newClientSecret } from './secret.js'
-
-const DEFAULT_OVERLAP_SECONDS = 24 * 60 * 60
 
 /** Applications of a zone, and the rotation of their secrets. */
 export function applicationRoutes(deps: MutationDeps) {
@@ -50,7 +48,7 @@ export function applicationRoutes(deps: MutationDeps) {
           return {
             body: { client_secret: secret, previous_expires_at: toInstant(end) },
             version: row.version,
-            event: { type: 'application.secret_rotated', application_id: held.id, previous_expire_at: toInstant(end) },
+            event: { type: 'application.secret_rotated', application_id: held.id, previous_expires_at: toInstant(end) },
             changes: [{ kind: 'application', id: held.id }],
           }
         }),

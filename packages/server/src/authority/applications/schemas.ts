@@ -39,12 +39,14 @@ export const UpdateApplication = exactly({
 /** Shown once. */
 export const ClientSecret = Type.String({ description: 'The secret, which is not stored and never shown again.' })
 
+export const DEFAULT_OVERLAP_SECONDS = 24 * 60 * 60
+
 export const RotateSecret = exactly({
   overlap_seconds: Type.Optional(
     Type.Integer({
       minimum: 0,
       maximum: 30 * 24 * 60 * 60,
-      default: 24 * 60 * 60,
+      default: DEFAULT_OVERLAP_SECONDS,
       description: 'How long the secrets before this one still count.',
     }),
   ),

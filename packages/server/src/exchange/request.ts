@@ -1,5 +1,6 @@
 import { type Aal, isAal, JWT_BEARER, TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
 import type { Form } from '../http/form.js'
+import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from '../http/idempotency.js'
 import { OAuthError } from '../http/oauth-error.js'
 import { isId } from '../store/ids.js'
 
@@ -51,7 +52,6 @@ const MOST_SECONDS = 86_400
 
 // RFC 6749 appendix A.4: printable ASCII without space, quote and backslash.
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{16,128}$/
 
 /**
  * Reads a form as a token request.
@@ -196,6 +196,6 @@ function readRaise(acrValues: string | undefined, maxAge: string | undefined, re
 }
 
 function readIdempotencyKey(value: string | undefined): string | undefined {
-  if (value !== undefined && !IDEMPOTENCY_KEY.test(value)) refuse('Idempotency-Key is 16 to 128 printable characters')
+  if (value !== undefined && !isIdempotencyKey(value)) refuse(IDEMPOTENCY_KEY_RULE)
   return value
 }

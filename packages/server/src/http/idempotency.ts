@@ -9,7 +9,15 @@ export interface RepeatableRequest {
   readonly requestHash: Buffer
 }
 
-const KEY = /^[\x21-\x7e]{16,128}$/
+const KEY = /^[\x20-\x7e]{16,128}$/
+
+/** What an `Idempotency-Key` must be. */
+export const IDEMPOTENCY_KEY_RULE = 'Idempotency-Key must be 16 to 128 printable characters'
+
+/** Whether a text can be an `Idempotency-Key`. */
+export function isIdempotencyKey(text: string): boolean {
+  return KEY.test(text)
+}
 
 /**
  * Reads `Idempotency-Key`; null without one.
@@ -20,8 +28,8 @@ const KEY = /^[\x21-\x7e]{16,128}$/
 export function repeatableRequest(request: FastifyRequest): RepeatableRequest | null {
   const key = request.headers['idempotency-key']
   if (key === undefined) return null
-  if (typeof key !== 'string' || !KEY.test(key)) {
-    throw new ProblemError(400, 'invalid_idempotency_key', 'Idempotency-Key must be 16 to 128 printable characters')
+  if (typeof key !== 'string' || !isIdempotencyKey(key)) {
+    throw new ProblemError(400, 'invalid_idempotency_key', IDEMPOTENCY_KEY_RULE)
   }
   const sent = { method: request.method, url: request.url, ifMatch: request.headers['if-match'] ?? null }
   const body = canonicalJson((request.body ?? null) as Json)

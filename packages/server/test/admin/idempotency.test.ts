@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { TOKEN_EXCHANGE } from '@countersign/protocol'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { admin } from '../support/world.js'
+import { admin, postForm } from '../support/world.js'
 import { type Client, newToken, newZone, type TestService, testService } from './support/client.js'
 
 let service: TestService
@@ -136,8 +137,25 @@ test('after a day a key is new again', async () => {
   expect(rows).toEqual([{ n: 1 }])
 })
 
-test.each(['short', 'x'.repeat(129), 'has space in the middle'])('the key %s is refused', async (bad) => {
-  const refused = await zone.send('POST', '/applications', application, { headers: { 'idempotency-key': bad } })
-  expect(refused.status).toBe(400)
-  expect(refused.body.code).toBe('invalid_idempotency_key')
+test.each(['short', 'x'.repeat(129), 'no tab\tin the middle', 'not in latin-1 \u00e9 either'])(
+  'the key %s is refused',
+  async (bad) => {
+    const refused = await zone.send('POST', '/applications', application, { headers: { 'idempotency-key': bad } })
+    expect(refused.status).toBe(400)
+    expect(refused.body.code).toBe('invalid_idempotency_key')
+    expect((await exchangeUnder(bad)).body.error).toBe('invalid_request')
+  },
+)
+
+test.each(['x'.repeat(16), 'x'.repeat(128), 'has spaces in the middle'])('the key %s is taken', async (good) => {
+  const under = { headers: { 'idempotency-key': good } }
+  const created = await zone.ok('POST', '/applications', application, under)
+  expect(await zone.ok('POST', '/applications', application, under)).toEqual(created)
+  expect((await exchangeUnder(good)).body.error).toBe('invalid_client')
 })
+
+/** Asks for a mandate without saying who asks, under a key: the key is read first. */
+function exchangeUnder(key: string) {
+  const form = { grant_type: TOKEN_EXCHANGE, zone_id: zone.zoneId }
+  return postForm(`${service.url}/oauth/2/token`, form, { 'idempotency-key': key })
+}

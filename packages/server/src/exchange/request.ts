@@ -1,8 +1,9 @@
 import { type Aal, isAal, JWT_BEARER, TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
-import type { Form } from '../http/form.js'
+import { type Form, field } from '../http/form.js'
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from '../http/idempotency.js'
 import { OAuthError } from '../http/oauth-error.js'
 import { isId } from '../store/ids.js'
+import type { TokenForm } from './schemas.js'
 
 /** A token someone presents, with the type they say it has. */
 export interface PresentedToken {
@@ -66,11 +67,14 @@ export function parseTokenRequest(from: {
   readonly idempotencyKey: string | undefined
 }): TokenRequest {
   const { form } = from
-  const one = (name: string): string | undefined => form.get(name)?.[0]
+  const one = (name: keyof typeof TokenForm.properties) => field(form, name)
   const grantType = one('grant_type')
   if (grantType === undefined) throw new OAuthError('invalid_request', 'grant_type is missing')
   if (grantType !== TOKEN_EXCHANGE)
     throw new OAuthError('unsupported_grant_type', `grant_type must be ${TOKEN_EXCHANGE}`)
+  // A target that is passed over would be left out of the mandate, or make it one for the session (RFC 8693 section 2.2.2).
+  if (one('audience') !== undefined)
+    throw new OAuthError('invalid_target', 'name each target by resource, not by audience')
   const resources = readResources(form.get('resource') ?? [])
   return {
     zoneId: readZone(one('zone_id'), from.pathZoneId),

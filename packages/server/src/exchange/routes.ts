@@ -4,7 +4,7 @@ import type { Application } from '../authority/snapshot.js'
 import { type HttpAnswer, NO_STORE, sendAnswer } from '../http/answer.js'
 import { narrowCors } from '../http/cors.js'
 import type { DirectRoute } from '../http/direct.js'
-import { FORM, type Form, formOf, readForm, registerFormParser } from '../http/form.js'
+import { FORM, type Form, fieldsOf, formOf, readForm, registerFormParser } from '../http/form.js'
 import { answerOAuthError, oauthFailure } from '../http/oauth-error.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
@@ -17,14 +17,17 @@ import type { UnderWay } from './under-way.js'
 /** The token endpoint, of the service and of each zone. */
 export function exchangeRoutes(exchange: Exchange, room: UnderWay): FastifyPluginAsync {
   return async (app) => {
-    registerFormParser(app)
+    const fields = fieldsOf(TokenForm)
+    registerFormParser(app, fields)
     app.setErrorHandler(answerOAuthError)
     const direct: DirectRoute = {
       // As libraries write it, and as `fetch` does.
       types: [FORM, `${FORM};charset=UTF-8`],
       answer: ({ headers, body, zoneId, id, ip }) => {
         const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
-        return room.answer(id, () => answerTokenRequest(exchange, readForm(headers, body), zoneId, headers, origin))
+        return room.answer(id, () =>
+          answerTokenRequest(exchange, readForm(headers, body, fields), zoneId, headers, origin),
+        )
       },
       failed: oauthFailure,
     }

@@ -1,28 +1,20 @@
-import { CHALLENGE_TYPES, JWT_BEARER, TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
+import { CHALLENGE_TYPES, TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
 import { type TSchema, Type } from 'typebox'
 import { AalSchema, Id, Instant } from '../authority/administration/schemas.js'
+import { callerFields } from '../authority/caller/fields.js'
+import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 
 // These describe: what is taken is what `request.ts` reads of the form, which words what is wrong.
 const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 const text = (description: string, options: object = {}) => Type.String({ description, ...options })
-const token = (description: string) => text(description, { maxLength: 8192 })
+const token = (description: string) => text(description, { maxLength: MAX_TOKEN_LENGTH })
 const seconds = (description: string) => Type.Integer({ minimum: 0, description: `${description} Seconds.` })
-
-/** How an application says that it is itself, beside HTTP Basic. */
-export const clientFields = {
-  client_id: optional(Type.String({ format: 'uuid', description: 'The application; `application_id` is the same.' })),
-  application_id: optional(Id),
-  client_secret: optional(text('Instead of HTTP Basic.')),
-  client_assertion: optional(token("A JWT (RFC 7523) with the zone's issuer as its only audience; used once.")),
-  client_assertion_type: optional(Type.Literal(JWT_BEARER)),
-}
 
 const subjectTypes = [TOKEN_TYPES.accessToken, TOKEN_TYPES.jwt, TOKEN_TYPES.idToken]
 
 export const TokenForm = Type.Object({
   grant_type: Type.Literal(TOKEN_EXCHANGE),
-  zone_id: optional(Type.String({ format: 'uuid', description: 'Needed where the path names no zone.' })),
-  ...clientFields,
+  ...callerFields,
   subject_token: optional(
     token("A session mandate, or a trusted issuer's token. Absent: the application acts for itself."),
   ),
@@ -34,6 +26,9 @@ export const TokenForm = Type.Object({
       maxItems: 16,
       description: 'Repeated for each. None: a session mandate.',
     }),
+  ),
+  audience: optional(
+    Type.Array(Type.String(), { description: 'Refused with `invalid_target`: targets are named by `resource`.' }),
   ),
   scope: optional(text('At most 64, separated by spaces.')),
   session_id: optional(Id),

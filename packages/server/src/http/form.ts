@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { IsArray, type TObject } from 'typebox'
 import { OAuthError } from './oauth-error.js'
 
 /** The fields of a form: every value of a name, in order. Fields without a value are as if they were not sent. */
@@ -9,8 +10,17 @@ export type Form = ReadonlyMap<string, readonly string[]>
 export const FORM = 'application/x-www-form-urlencoded'
 const BODY_LIMIT = 64 * 1024
 
-/** The only fields that may be given more than once (RFC 8693 section 2.1). */
-const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
+/** The fields that a form is known to have, and those of them that may be given more than once. */
+export interface FormFields {
+  readonly known: ReadonlySet<string>
+  readonly repeatable: ReadonlySet<string>
+}
+
+/** The fields that a schema describes: its members, of which lists may be given more than once. */
+export function fieldsOf({ properties }: TObject): FormFields {
+  const known = Object.keys(properties)
+  return { known: new Set(known), repeatable: new Set(known.filter((name) => IsArray(properties[name]))) }
+}
 
 /**
  * Reads a form body strictly. What browsers would guess about is refused: a malformed escape, bytes that are not
@@ -19,11 +29,11 @@ const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
  * @throws OAuthError `invalid_request`
  * @example
  * ```ts
- * parseForm('scope=read+write&resource=a&resource=b') // Map { 'scope' => ['read write'], 'resource' => ['a', 'b'] }
+ * parseForm('scope=read+write&resource=a&resource=b', fieldsOf(TokenForm)) // Map { 'scope' => ['read write'], 'resource' => ['a', 'b'] }
  * ```
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-3.2
  */
-export function parseForm(body: string): Map<string, string[]> {
+export function parseForm(body: string, fields: FormFields): Map<string, string[]> {
   const form = new Map<string, string[]>()
   const empty = new Set<string>()
   if (body === '') return form
@@ -33,8 +43,8 @@ export function parseForm(body: string): Map<string, string[]> {
     const name = decode(equals === -1 ? pair : pair.slice(0, equals))
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
     const values = form.get(name)
-    if ((values !== undefined || empty.has(name)) && !REPEATABLE.has(name)) {
-      throw new OAuthError('invalid_request', `${nameable(name)} is given more than once`)
+    if ((values !== undefined || empty.has(name)) && !fields.repeatable.has(name)) {
+      throw new OAuthError('invalid_request', `${nameable(name, fields)} is given more than once`)
     }
     if (value === '') empty.add(name)
     else if (values === undefined) form.set(name, [value])
@@ -58,46 +68,20 @@ function decode(text: string): string {
 }
 
 // A name that was sent is shown only when it cannot be a secret that slipped into its place.
-function nameable(name: string): string {
-  return KNOWN.has(name) ? `the field ${name}` : 'a field'
+function nameable(name: string, { known }: FormFields): string {
+  return known.has(name) ? `the field ${name}` : 'a field'
 }
-
-const KNOWN: ReadonlySet<string> = new Set([
-  'grant_type',
-  'zone_id',
-  'application_id',
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
-  'subject_token',
-  'subject_token_type',
-  'actor_token',
-  'actor_token_type',
-  'scope',
-  'session_id',
-  'agent_session_id',
-  'delegation_edge_id',
-  'challenge_id',
-  'challenge_response',
-  'ttl_seconds',
-  'requested_token_type',
-  'acr_values',
-  'max_age',
-  'token',
-  'token_type_hint',
-])
 
 /**
  * Makes forms the only bodies that this plugin's routes take. Other media types, other charsets and compressed bodies
  * are 415, more than 64 KiB is 413; `answerOAuthError` words both.
  */
-export function registerFormParser(app: FastifyInstance): void {
+export function registerFormParser(app: FastifyInstance, fields: FormFields): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     FORM,
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
-    async (request: FastifyRequest, body: Buffer) => readForm(request.headers, body),
+    async (request: FastifyRequest, body: Buffer) => readForm(request.headers, body, fields),
   )
 }
 
@@ -106,11 +90,11 @@ export function registerFormParser(app: FastifyInstance): void {
  *
  * @throws OAuthError `invalid_request`
  */
-export function readForm(headers: IncomingHttpHeaders, body: Buffer): Form {
+export function readForm(headers: IncomingHttpHeaders, body: Buffer, fields: FormFields): Form {
   if (!isPlainUtf8(headers))
     throw new OAuthError('invalid_request', 'the form must be sent as plain UTF-8', { status: 415 })
   if (!isUtf8(body)) throw new OAuthError('invalid_request', 'the form is not UTF-8')
-  return parseForm(body.toString('utf8'))
+  return parseForm(body.toString('utf8'), fields)
 }
 
 function isPlainUtf8(headers: IncomingHttpHeaders): boolean {

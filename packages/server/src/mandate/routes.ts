@@ -5,9 +5,10 @@ import { type MutationDeps, mutateZone } from '../authority/administration/mutat
 import { exactly, Instant, toInstant, ZoneParams } from '../authority/administration/schemas.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import type { App } from '../http/app.js'
-import { registerFormParser } from '../http/form.js'
+import { FORM, fieldsOf, registerFormParser } from '../http/form.js'
 import { answerOAuthError } from '../http/oauth-error.js'
 import { notFound, ProblemError } from '../http/problem.js'
+import { describeOnly } from '../http/validation.js'
 import { isId } from '../store/ids.js'
 import { introspect } from './introspect.js'
 import { JWKS_MAX_AGE } from './keys.js'
@@ -15,6 +16,7 @@ import { publishedKeys, serverMetadata } from './metadata.js'
 import { type OAuthRequestDeps, readTokenQuestion } from './oauth-request.js'
 import { revoke } from './revoke.js'
 import { rotateKeys } from './rotate.js'
+import { QuestionForm } from './schemas.js'
 import { Standings } from './standing.js'
 
 const oauth = ['oauth']
@@ -97,14 +99,16 @@ function tokenRoutes(deps: OAuthRequestDeps) {
   }
 
   return async (app: App): Promise<void> => {
-    registerFormParser(app)
+    registerFormParser(app, fieldsOf(QuestionForm))
     app.setErrorHandler(answerOAuthError)
     for (const [prefix, of] of [
       ['', 'the zone in the form'],
       ['/zones/:zone_id', 'the zone in the path'],
     ]) {
-      const consumes = ['application/x-www-form-urlencoded']
-      const schema = (summary: string) => ({ schema: { tags: oauth, summary: `${summary}, ${of}`, consumes } })
+      const schema = (summary: string) => ({
+        validatorCompiler: describeOnly,
+        schema: { tags: oauth, summary: `${summary}, ${of}`, consumes: [FORM], body: QuestionForm },
+      })
       app.post(`${prefix}/oauth/2/introspect`, schema('Introspect a mandate (RFC 7662)'), answerIntrospect)
       app.post(`${prefix}/oauth/2/revoke`, schema('Revoke a mandate (RFC 7009)'), answerRevoke)
     }

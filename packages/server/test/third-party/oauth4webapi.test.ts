@@ -124,6 +124,17 @@ describe('oauth4webapi', () => {
     expect(target.cause.requestId).toEqual(expect.any(String))
   })
 
+  test('is told when it names a target by audience, and gets no mandate that passes it over', async () => {
+    const [client] = METHODS.client_secret_basic?.() ?? []
+    if (client === undefined) throw new Error('no client')
+    const known = [client, oauth.ClientSecretBasic(zone.world.application.secret)] as const
+    for (const targets of [{ audience: PAYMENTS }, { audience: PAYMENTS, resource: PAYMENTS, scope: 'transfer' }]) {
+      const refused = await refusal(exchange(known, targets))
+      if (!(refused instanceof oauth.ResponseBodyError)) throw refused
+      expect(refused).toMatchObject({ status: 400, error: 'invalid_target' })
+    }
+  })
+
   test('introspects and revokes what it was given', async () => {
     const [client, authentication] = METHODS.private_key_jwt?.() ?? []
     if (client === undefined || authentication === undefined) throw new Error('no client')

@@ -19,7 +19,7 @@ process.once('message', ({ config }: ServiceSettings) => {
     adminTokenFile: undefined,
     redisUrl: undefined,
     kek: Buffer.from(config.kek, 'hex'),
-    roles: new Set(['sts', 'pdp', 'admin', 'gateway'] as const),
+    roles: new Set(['sts', 'pdp', 'admin'] as const),
   })
   service.then(
     ({ url }) => process.send?.({ port: Number(new URL(url).port) }),

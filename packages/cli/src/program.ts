@@ -18,7 +18,7 @@ Environment:
   REDIS_URL                             not used yet: news between nodes go by PostgreSQL
   COUNTERSIGN_ADMIN_TOKEN               bootstrap token, 32 characters or more (required with DATABASE_URL)
   COUNTERSIGN_KEK                       key that seals keys, 32 bytes as base64 (required with DATABASE_URL)
-  COUNTERSIGN_ROLES                     parts to run: sts, pdp, admin, gateway (all)
+  COUNTERSIGN_ROLES                     parts to run: sts, pdp, admin (all)
   COUNTERSIGN_ALLOW_PRIVATE_ADDRESSES   fetch keys and call webhooks at private addresses too (false)
   COUNTERSIGN_TRUST_PROXY               proxies whose X-Forwarded-* headers count (none)`
 

@@ -38,7 +38,7 @@ describe('with nothing set', () => {
       allowPrivateAddresses: false,
       trustProxy: [],
     })
-    expect([...config.roles]).toEqual(['sts', 'pdp', 'admin', 'gateway'])
+    expect([...config.roles]).toEqual(['sts', 'pdp', 'admin'])
   })
 
   test('the token and the key are made once, in files that nobody else can read', async () => {
@@ -163,6 +163,8 @@ describe('values', () => {
     expect([...config.roles]).toEqual(['sts', 'pdp'])
     expect(config).toMatchObject({ allowPrivateAddresses: true, trustProxy: ['10.0.0.0/8', '::1'] })
     expect(await problems({ COUNTERSIGN_ROLES: 'sts,boss' })).toHaveLength(1)
+    // A node of a part that there is not would start and answer nothing.
+    expect((await problems({ COUNTERSIGN_ROLES: 'gateway' }))[0]).toContain('sts, pdp, admin')
     expect(await problems({ COUNTERSIGN_ALLOW_PRIVATE_ADDRESSES: 'yes' })).toHaveLength(1)
     for (const proxy of ['true', '10.0.0.0/33', '1', '10.0.0.1,,', '10.0.0.0/8/8']) {
       expect(await problems({ COUNTERSIGN_TRUST_PROXY: proxy })).toHaveLength(1)

@@ -6,7 +6,7 @@ import { type Name, readNames } from './config-names.js'
 import { secretFile } from './config-secrets.js'
 
 /** Parts of the service that a node can run. */
-export const ROLES = ['sts', 'pdp', 'admin', 'gateway'] as const
+export const ROLES = ['sts', 'pdp', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
 /** What the environment says, checked. */

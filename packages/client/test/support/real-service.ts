@@ -45,7 +45,7 @@ export async function startRealService(): Promise<RealService> {
       adminTokenHash: createHash('sha256').update(adminToken).digest(),
       adminTokenFile: undefined,
       kek: randomBytes(32),
-      roles: new Set(['sts', 'pdp', 'admin', 'gateway']),
+      roles: new Set(['sts', 'pdp', 'admin']),
       allowPrivateAddresses: true,
       trustProxy: [],
     },

@@ -36,7 +36,7 @@ export async function testService(
     adminTokenHash: createHash('sha256').update(adminToken).digest(),
     adminTokenFile: undefined,
     kek: beside?.config.kek ?? randomBytes(32),
-    roles: new Set(['sts', 'pdp', 'admin', 'gateway']),
+    roles: new Set(['sts', 'pdp', 'admin']),
     allowPrivateAddresses: true,
     trustProxy: [],
     ...options.config,

@@ -1,4 +1,6 @@
 import { type Aal, isAal, JWT_BEARER, TOKEN_EXCHANGE, TOKEN_TYPES } from '@countersign/protocol'
+import { readClientId, readZoneId } from '../authority/caller/fields.js'
+import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 import { type Form, field } from '../http/form.js'
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from '../http/idempotency.js'
 import { OAuthError } from '../http/oauth-error.js'
@@ -46,7 +48,6 @@ export interface TokenRequest {
 
 const MOST_RESOURCES = 16
 const MOST_SCOPES = 64
-const MOST_TOKEN_BYTES = 8 * 1024
 const MOST_RESOURCE_CHARACTERS = 2048
 const MOST_SCOPE_CHARACTERS = 256
 const MOST_SECONDS = 86_400
@@ -77,8 +78,8 @@ export function parseTokenRequest(from: {
     throw new OAuthError('invalid_target', 'name each target by resource, not by audience')
   const resources = readResources(form.get('resource') ?? [])
   return {
-    zoneId: readZone(one('zone_id'), from.pathZoneId),
-    clientId: sameOrOne('client_id', one('client_id'), 'application_id', one('application_id')),
+    zoneId: readZoneId(form, from.pathZoneId),
+    clientId: readClientId(form),
     authorization: from.authorization,
     clientSecret: one('client_secret'),
     assertion: readAssertion(one('client_assertion'), one('client_assertion_type')),
@@ -101,24 +102,12 @@ function refuse(description: string): never {
   throw new OAuthError('invalid_request', description)
 }
 
-function readZone(field: string | undefined, path: string | undefined): string {
-  const zoneId = sameOrOne('zone_id', field, 'the zone in the path', path)
-  if (zoneId === undefined) refuse('zone_id is missing')
-  if (!isId(zoneId)) refuse('zone_id is not a zone of this service')
-  return zoneId
-}
-
-function sameOrOne(nameA: string, a: string | undefined, nameB: string, b: string | undefined): string | undefined {
-  if (a !== undefined && b !== undefined && a !== b) refuse(`${nameA} and ${nameB} differ`)
-  return a ?? b
-}
-
 function readToken(name: string, token: string | undefined, type: string | undefined): PresentedToken | undefined {
   if (token === undefined) {
     if (type !== undefined) refuse(`${name}_type is given without ${name}`)
     return undefined
   }
-  if (token.length > MOST_TOKEN_BYTES) refuse(`${name} is longer than 8 KiB`)
+  if (token.length > MAX_TOKEN_LENGTH) refuse(`${name} is longer than 8 KiB`)
   if (type === undefined) refuse(`${name}_type is missing`)
   if (type === TOKEN_TYPES.accessToken) return { token, type: 'access_token' }
   if (type === TOKEN_TYPES.jwt) return { token, type: 'jwt' }
@@ -135,7 +124,7 @@ function readAssertion(value: string | undefined, type: string | undefined) {
   if (value === undefined && type === undefined) return undefined
   if (value === undefined || type === undefined) refuse('client_assertion and client_assertion_type go together')
   if (type !== JWT_BEARER) refuse(`client_assertion_type must be ${JWT_BEARER}`)
-  if (value.length > MOST_TOKEN_BYTES) refuse('client_assertion is longer than 8 KiB')
+  if (value.length > MAX_TOKEN_LENGTH) refuse('client_assertion is longer than 8 KiB')
   return { type, value }
 }
 

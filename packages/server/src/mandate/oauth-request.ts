@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { authenticateCaller, type CallerFailureReason, ONCE_ASSERTION } from '../authority/caller/authenticate.js'
 import { parseBasic } from '../authority/caller/basic.js'
+import { noSuchZone, readClientId, readZoneId } from '../authority/caller/fields.js'
 import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 import { type Application, issuerOf, type Snapshots, type ZoneSnapshot } from '../authority/snapshot.js'
 import { type Form, field, formOf } from '../http/form.js'
 import { OAuthError } from '../http/oauth-error.js'
 import type { Clock } from '../store/clock.js'
 import type { Db } from '../store/database.js'
-import { isId } from '../store/ids.js'
 import { lockZone } from '../store/zone-change.js'
 import { useOnce } from './queries.js'
 
@@ -51,10 +51,7 @@ export async function readTokenQuestion(
 ): Promise<TokenQuestion> {
   const form = formOf(request)
   const snapshot = await zoneOf(deps, request, form)
-  const clientId = field(form, 'client_id') ?? field(form, 'application_id')
-  if (field(form, 'application_id') !== undefined && field(form, 'application_id') !== clientId) {
-    throw new OAuthError('invalid_request', 'client_id and application_id name two applications')
-  }
+  const clientId = readClientId(form)
   const now = deps.clock.now()
   const refuse = async (reason: Stranger['reason']): Promise<void> => {
     await deps.onStranger?.({
@@ -99,14 +96,8 @@ export async function readTokenQuestion(
 }
 
 async function zoneOf(deps: OAuthRequestDeps, request: FastifyRequest, form: Form): Promise<ZoneSnapshot> {
-  const inPath = (request.params as { readonly zone_id?: string }).zone_id
-  const inForm = field(form, 'zone_id')
-  if (inPath !== undefined && inForm !== undefined && inPath !== inForm) {
-    throw new OAuthError('invalid_request', 'zone_id names another zone than the path')
-  }
-  const zoneId = inPath ?? inForm
-  if (zoneId === undefined) throw new OAuthError('invalid_request', 'zone_id is missing')
-  const snapshot = isId(zoneId) ? await deps.snapshots.current(zoneId) : undefined
-  if (snapshot === undefined) throw new OAuthError('invalid_request', 'zone_id is not a zone of this service')
+  const { zone_id: inPath } = request.params as { readonly zone_id?: string }
+  const snapshot = await deps.snapshots.current(readZoneId(form, inPath))
+  if (snapshot === undefined) throw noSuchZone()
   return snapshot
 }

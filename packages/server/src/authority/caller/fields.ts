@@ -1,5 +1,8 @@
 import { JWT_BEARER } from '@countersign/protocol'
 import { Type } from 'typebox'
+import { type Form, field } from '../../http/form.js'
+import { OAuthError } from '../../http/oauth-error.js'
+import { isId } from '../../store/ids.js'
 import { Id } from '../administration/schemas.js'
 import { MAX_TOKEN_LENGTH } from '../jws/compact.js'
 
@@ -18,4 +21,37 @@ export const callerFields = {
     }),
   ),
   client_assertion_type: Type.Optional(Type.Literal(JWT_BEARER)),
+}
+
+/**
+ * The zone that a form or its path names.
+ *
+ * @throws OAuthError `invalid_request`
+ */
+export function readZoneId(form: Form, inPath: string | undefined): string {
+  const zoneId = sameOrOne('zone_id', field(form, 'zone_id'), 'the zone in the path', inPath)
+  if (zoneId === undefined) throw new OAuthError('invalid_request', 'zone_id is missing')
+  if (!isId(zoneId)) throw noSuchZone()
+  return zoneId
+}
+
+/** A zone that does not exist, or an id that is none. */
+export function noSuchZone(): OAuthError {
+  return new OAuthError('invalid_request', 'zone_id is not a zone of this service')
+}
+
+/**
+ * The application that a form names, unproven.
+ *
+ * @throws OAuthError `invalid_request`
+ */
+export function readClientId(form: Form): string | undefined {
+  return sameOrOne('client_id', field(form, 'client_id'), 'application_id', field(form, 'application_id'))
+}
+
+function sameOrOne(nameA: string, a: string | undefined, nameB: string, b: string | undefined): string | undefined {
+  if (a !== undefined && b !== undefined && a !== b) {
+    throw new OAuthError('invalid_request', `${nameA} and ${nameB} differ`)
+  }
+  return a ?? b
 }

@@ -3,12 +3,14 @@ import { type TSchema, Type } from 'typebox'
 import { AalSchema, Id, Instant } from '../authority/administration/schemas.js'
 import { callerFields } from '../authority/caller/fields.js'
 import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
+import { OAuthErrorView } from '../http/oauth-error.js'
 
 // These describe: what is taken is what `request.ts` reads of the form, which words what is wrong.
 const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 const text = (description: string, options: object = {}) => Type.String({ description, ...options })
 const token = (description: string) => text(description, { maxLength: MAX_TOKEN_LENGTH })
-const seconds = (description: string) => Type.Integer({ minimum: 0, description: `${description} Seconds.` })
+const seconds = (minimum: number, description: string) =>
+  Type.Integer({ minimum, description: `${description} Seconds.` })
 
 const subjectTypes = [TOKEN_TYPES.accessToken, TOKEN_TYPES.jwt, TOKEN_TYPES.idToken]
 
@@ -36,10 +38,10 @@ export const TokenForm = Type.Object({
   delegation_edge_id: optional(Id),
   challenge_id: optional(text('On a retry: the challenge that has been satisfied.')),
   challenge_response: optional(text('On a retry: its secret.')),
-  ttl_seconds: optional(seconds('How long the mandate should live at most.')),
+  ttl_seconds: optional(seconds(1, 'How long the mandate should live at most.')),
   requested_token_type: optional(Type.Enum([TOKEN_TYPES.accessToken, TOKEN_TYPES.jwt])),
   acr_values: optional(text('Without `resource`: raises the session to this level.')),
-  max_age: optional(seconds('Without `resource`: raises the session to an authentication this fresh.')),
+  max_age: optional(seconds(0, 'Without `resource`: raises the session to an authentication this fresh.')),
 })
 
 const Receipt = Type.Object({
@@ -52,21 +54,11 @@ const TokenAnswer = Type.Object({
   access_token: Type.String({ description: 'The mandate, a JWT (RFC 9068).' }),
   issued_token_type: Type.String(),
   token_type: Type.Literal('Bearer'),
-  expires_in: seconds('How long it lives.'),
+  expires_in: seconds(1, 'How long it lives.'),
   scope: Type.String(),
   target_resources: Type.Array(Type.String()),
   receipt: Receipt,
 })
-
-/** Any error of the token endpoint and its neighbours. */
-export const OAuthErrorView = Type.Object(
-  {
-    error: Type.String({ description: 'A registered code; what programs act on.' }),
-    error_description: Type.Optional(Type.String({ description: 'A reason code, and words for people.' })),
-    requestId: Type.String(),
-  },
-  { description: 'An OAuth error (RFC 6749 section 5.2).' },
-)
 
 const Pause = Type.Object(
   {

@@ -1,5 +1,6 @@
 import type { Json, OAuthErrorCode } from '@countersign/protocol'
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
 import { withoutValues } from './without-values.js'
 
@@ -60,6 +61,16 @@ export class OAuthError extends Error {
     this.headers = { ...headers, ...options.headers }
   }
 }
+
+/** Any error of the token endpoint and its neighbours. */
+export const OAuthErrorView = Type.Object(
+  {
+    error: Type.String({ description: 'A registered code; what programs act on.' }),
+    error_description: Type.Optional(Type.String({ description: 'A reason code, and words for people.' })),
+    requestId: Type.String(),
+  },
+  { description: 'An OAuth error (RFC 6749 section 5.2).' },
+)
 
 // HTTP wants the header on every 401; RFC 6749 wants the scheme that the client could have used.
 function authenticateHeader(error: OAuthErrorCode): string {

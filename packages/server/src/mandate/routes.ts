@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { requireAdmin } from '../authority/admin-tokens/authenticate.js'
 import { type MutationDeps, mutateZone } from '../authority/administration/mutate.js'
 import { exactly, Instant, toInstant, ZoneParams } from '../authority/administration/schemas.js'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
 import type { App } from '../http/app.js'
 import { FORM, fieldsOf, registerFormParser } from '../http/form.js'
-import { answerOAuthError } from '../http/oauth-error.js'
+import { answerOAuthError, OAuthErrorView } from '../http/oauth-error.js'
 import { notFound, ProblemError } from '../http/problem.js'
 import { describeOnly } from '../http/validation.js'
 import { isId } from '../store/ids.js'
@@ -16,7 +16,7 @@ import { publishedKeys, serverMetadata } from './metadata.js'
 import { type OAuthRequestDeps, readTokenQuestion } from './oauth-request.js'
 import { revoke } from './revoke.js'
 import { rotateKeys } from './rotate.js'
-import { QuestionForm } from './schemas.js'
+import { IntrospectionView, KeysView, MetadataView, QuestionForm } from './schemas.js'
 import { Standings } from './standing.js'
 
 const oauth = ['oauth']
@@ -43,12 +43,21 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
 
   return async (app: App): Promise<void> => {
     const metadata = '/.well-known/oauth-authorization-server'
-    app.get(metadata, { schema: { tags: oauth, summary: 'Metadata of the service' } }, async (_request, reply) =>
-      publicly(reply).send(serverMetadata(deps.baseUrl)),
+    app.get(
+      metadata,
+      { schema: { tags: oauth, summary: 'Metadata of the service', response: { 200: MetadataView } } },
+      async (_request, reply) => publicly(reply).send(serverMetadata(deps.baseUrl)),
     )
     app.get(
       `${metadata}/zones/:zone_id`,
-      { schema: { tags: oauth, summary: "Metadata of a zone's authorization server", params: ZoneParams } },
+      {
+        schema: {
+          tags: oauth,
+          summary: "Metadata of a zone's authorization server",
+          params: ZoneParams,
+          response: { 200: MetadataView },
+        },
+      },
       async (request, reply) => {
         const { zoneId } = await zone(request.params.zone_id)
         return publicly(reply).send(serverMetadata(deps.baseUrl, zoneId))
@@ -56,7 +65,7 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
     )
     app.get(
       '/zones/:zone_id/.well-known/jwks.json',
-      { schema: { tags: oauth, summary: "A zone's public keys", params: ZoneParams } },
+      { schema: { tags: oauth, summary: "A zone's public keys", params: ZoneParams, response: { 200: KeysView } } },
       (request, reply) => keys(request.params.zone_id, reply),
     )
     app.get(
@@ -66,6 +75,7 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
           tags: oauth,
           summary: "A zone's public keys",
           querystring: Type.Object({ zone_id: Type.Optional(Type.String()) }),
+          response: { 200: KeysView },
         },
       },
       (request, reply) => {
@@ -105,12 +115,24 @@ function tokenRoutes(deps: OAuthRequestDeps) {
       ['', 'the zone in the form'],
       ['/zones/:zone_id', 'the zone in the path'],
     ]) {
-      const schema = (summary: string) => ({
+      const options = (summary: string, answer: TSchema) => ({
         validatorCompiler: describeOnly,
-        schema: { tags: oauth, summary: `${summary}, ${of}`, consumes: [FORM], body: QuestionForm },
+        schema: {
+          tags: oauth,
+          summary: `${summary}, ${of}`,
+          security: [{ application: [] }, {}],
+          consumes: [FORM],
+          body: QuestionForm,
+          response: { 200: answer, default: OAuthErrorView },
+        },
       })
-      app.post(`${prefix}/oauth/2/introspect`, schema('Introspect a mandate (RFC 7662)'), answerIntrospect)
-      app.post(`${prefix}/oauth/2/revoke`, schema('Revoke a mandate (RFC 7009)'), answerRevoke)
+      const introspection = options('Introspect a mandate (RFC 7662)', IntrospectionView)
+      app.post(`${prefix}/oauth/2/introspect`, introspection, answerIntrospect)
+      app.post(
+        `${prefix}/oauth/2/revoke`,
+        options('Revoke a mandate (RFC 7009)', Type.Null({ description: 'Not in force, or no longer.' })),
+        answerRevoke,
+      )
     }
   }
 }

@@ -53,6 +53,21 @@ test('the token and decision endpoints say what they take, what they answer, and
   }
 })
 
+test('the neighbours of the token endpoint say what they take and what they answer', () => {
+  const told = Object.entries(document.paths).filter(([path]) =>
+    /\/oauth\/2\/(introspect|revoke|challenges)|\.well-known\//.test(path),
+  )
+  expect(told).toHaveLength(11)
+  for (const [path, methods] of told) {
+    for (const [method, { requestBody, responses }] of Object.entries(methods)) {
+      const form = requestBody?.content['application/x-www-form-urlencoded']?.schema
+      if (method === 'post') expect(form, path).toBeDefined()
+      const answer = responses[path.endsWith('/revoke') ? 'default' : 200]?.content?.['application/json']?.schema
+      expect(answer, `${method} ${path}`).toBeDefined()
+    }
+  }
+})
+
 test('its references resolve', () => {
   const text = JSON.stringify(document)
   for (const [, pointer] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {

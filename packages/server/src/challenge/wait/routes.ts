@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import type { Bus } from '../../bus/bus.js'
 import type { App } from '../../http/app.js'
 import { narrowCors } from '../../http/cors.js'
-import { answerOAuthError, OAuthError } from '../../http/oauth-error.js'
+import { answerOAuthError, OAuthError, OAuthErrorView } from '../../http/oauth-error.js'
 import type { Db } from '../../store/database.js'
 import { isId } from '../../store/ids.js'
 import { readChallenge } from '../queries.js'
@@ -55,7 +55,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
               }),
             ),
           }),
-          response: { 200: Standing },
+          response: { 200: Standing, default: OAuthErrorView },
         },
       },
       async (request, reply) => {
@@ -72,7 +72,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
           summary: 'Cancel a challenge, with one of its secrets as the bearer',
           tags: ['oauth'],
           params: Params,
-          response: { 200: Standing },
+          response: { 200: Standing, default: OAuthErrorView },
         },
       },
       async (request, reply) => {

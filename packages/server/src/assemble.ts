@@ -17,7 +17,6 @@ import { subjectIssuerRoutes } from './authority/subject-issuers/routes.js'
 import { zoneRoutes } from './authority/zones/routes.js'
 import { openPostgresBus } from './bus/bus.js'
 import { challengeRoutes } from './challenge/routes.js'
-import { Sweeper } from './challenge/sweep/sweeper.js'
 import { challengeWaitRoutes } from './challenge/wait/routes.js'
 import { WebhookWorker } from './challenge/webhook/worker.js'
 import { CommitQueue } from './commit/queue.js'
@@ -41,6 +40,7 @@ import { DatabaseClock } from './store/clock.js'
 import { type Connection, openDatabase } from './store/database.js'
 import { migrate } from './store/migrate.js'
 import { createSealer } from './store/seal.js'
+import { Sweeper } from './sweep/sweeper.js'
 
 /** What the parts of a node are made with. */
 export interface Assembly {

@@ -120,18 +120,12 @@ function instant(ms: number) {
   return sql<number>`${new Date(ms)}::timestamptz`
 }
 
-/** Revokes one mandate; false when it was revoked already. Entries that outlived their mandates go. */
+/** Revokes one mandate; false when it was revoked already. */
 export async function insertRevoked(
   tx: Tx,
   zoneId: string,
   mandate: { readonly jti: string; readonly expiresAt: number },
-  now: number,
 ): Promise<boolean> {
-  await tx
-    .deleteFrom('revoked_mandates')
-    .where('zone_id', '=', zoneId)
-    .where('expires_at', '<=', instant(now))
-    .execute()
   const inserted = await tx
     .insertInto('revoked_mandates')
     .values({ zone_id: zoneId, jti: mandate.jti, expires_at: new Date(mandate.expiresAt) })

@@ -45,7 +45,7 @@ async function revokeSession(tx: Tx, claims: MandateClaims, now: number): Promis
 
 async function revokeResourceMandate(tx: Tx, claims: MandateClaims, now: number): Promise<void> {
   const mandate = { jti: claims.jti, expiresAt: claims.exp * 1000 }
-  if (await insertRevoked(tx, claims.zone_id, mandate, now)) await record(tx, 'mandate.revoked', claims, now)
+  if (await insertRevoked(tx, claims.zone_id, mandate)) await record(tx, 'mandate.revoked', claims, now)
 }
 
 async function record(tx: Tx, type: string, claims: MandateClaims, now: number): Promise<void> {

@@ -133,8 +133,6 @@ test('after a day a key is new again', async () => {
   await database.query("UPDATE admin_answers SET created_at = created_at - interval '24 hours 1 second'")
   const second = await zone.ok('POST', '/applications', application, once)
   expect(second.id).not.toBe(first.id)
-  const { rows } = await database.query('SELECT count(*)::int AS n FROM admin_answers')
-  expect(rows).toEqual([{ n: 1 }])
 })
 
 test.each(['short', 'x'.repeat(129), 'no tab\tin the middle', 'not in latin-1 \u00e9 either'])(

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Sweeper } from '../../src/challenge/sweep/sweeper.js'
 import { newId } from '../../src/store/ids.js'
+import { Sweeper } from '../../src/sweep/sweeper.js'
 import { ChallengeWorld } from './support.js'
 
 let world: ChallengeWorld

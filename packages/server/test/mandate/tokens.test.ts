@@ -3,9 +3,11 @@ import { JWT_BEARER } from '@countersign/protocol'
 import fc from 'fast-check'
 import { SignJWT } from 'jose'
 import * as oauth from 'oauth4webapi'
+import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { MandateClaims } from '../../src/mandate/claims.js'
 import { bumpRevision } from '../../src/store/zone-change.js'
+import { Sweeper } from '../../src/sweep/sweeper.js'
 import { type Answer, type MandateService, openMandateService } from './service.js'
 
 const INACTIVE = { active: false }
@@ -235,7 +237,7 @@ describe('revocation', () => {
     const { token, claims } = await resourceMandate({ exp: Math.floor(service.now() / 1000) + 5 })
     await revoke(token)
     await service.advance(6000)
-    await revoke((await resourceMandate()).token)
+    await new Sweeper({ db: service.store.db, log: pino({ level: 'silent' }) }).sweep()
     const rows = await service.store.db
       .selectFrom('revoked_mandates')
       .select('jti')

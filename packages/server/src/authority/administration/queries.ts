@@ -4,9 +4,7 @@ import type { Tx } from '../../store/database.js'
 import type { AdminAnswersTable } from '../../store/tables.js'
 
 /** How long an answer is kept for its `Idempotency-Key`. */
-export const ANSWER_LIFE_MS = 24 * 60 * 60 * 1000
-
-const PRUNE_AT_ONCE = 100
+const ANSWER_LIFE_MS = 24 * 60 * 60 * 1000
 
 /** Makes whoever sends the same key at the same moment wait, where no zone's lock does. */
 export async function lockKey(tx: Tx, actor: string, repeatable: RepeatableRequest): Promise<void> {
@@ -47,7 +45,7 @@ export function findAnswer(
     .executeTakeFirst()
 }
 
-/** Keeps an answer; false when the key is taken by a request of another zone that was quicker. Removes some old ones. */
+/** Keeps an answer; false when the key is taken by a request of another zone that was quicker. */
 export async function keepAnswer(
   tx: Tx,
   answer: { actor: string; repeatable: RepeatableRequest; status: number; sealed: Buffer; now: number },
@@ -75,10 +73,6 @@ export async function keepAnswer(
         .where('admin_answers.created_at', '<=', oldest),
     )
     .executeTakeFirst()
-  await sql`
-    DELETE FROM admin_answers WHERE (actor, key_hash) IN (
-      SELECT actor, key_hash FROM admin_answers WHERE created_at <= ${oldest}
-      ORDER BY created_at LIMIT ${PRUNE_AT_ONCE} FOR UPDATE SKIP LOCKED)`.execute(tx)
   return (kept.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 

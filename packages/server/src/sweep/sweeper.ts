@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import type { Db } from '../../store/database.js'
-import { lockZone } from '../../store/zone-change.js'
+import type { Db } from '../store/database.js'
+import { lockZone } from '../store/zone-change.js'
 import { findEndedChains, removeChains, removeStale, STALE, tryLock, unlock } from './queries.js'
 
 export interface SweepDeps {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import { FAILURE_WINDOW_SECONDS } from '../../commit/item.js'
-import type { Db, Tx } from '../../store/database.js'
+import { FAILURE_WINDOW_SECONDS } from '../commit/item.js'
+import type { Db, Tx } from '../store/database.js'
 
 /** How long what has ended stays to be looked at. */
 const KEPT = sql`interval '24 hours'`

@@ -1,12 +1,11 @@
 import { AALS, CHALLENGE_TYPES, type Identity, identityKey, meetsAal, sameIdentity } from '@countersign/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Capability } from '../store/tables.js'
+import { CAPABILITIES } from '../store/tables.js'
 import { CAPABILITY_FOR, countApprovals, type Hearing, judge, type Submission } from './judge.js'
 import type { StoredChallenge } from './record.js'
 
 const NOW = 1_800_000_000_000
-const CAPABILITIES: readonly Capability[] = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens']
 
 // Few enough that the same person often stands on both sides.
 const identity: fc.Arbitrary<Identity> = fc.record(

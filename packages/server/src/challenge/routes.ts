@@ -1,53 +1,54 @@
-import { CHALLENGE_TYPES, type Json } from '@countersign/protocol'
+import { CHALLENGE_STATES, CHALLENGE_TYPES, type Json } from '@countersign/protocol'
 import { Type } from 'typebox'
 import { requireAdmin } from '../authority/admin-tokens/authenticate.js'
 import { type MutationDeps, mutateZone } from '../authority/administration/mutate.js'
+import {
+  exactly,
+  Id,
+  IdentitySchema,
+  Instant,
+  ItemParams,
+  nullable,
+  toInstant,
+  toInstantOrNull,
+  ZoneParams,
+} from '../authority/administration/schemas.js'
 import type { App } from '../http/app.js'
 import { pageOf, pageQuery, pageSchema, readPage } from '../http/pagination.js'
 import { notFound, ProblemError } from '../http/problem.js'
-import type { Capability } from '../store/tables.js'
+import { CAPABILITIES, type Capability } from '../store/tables.js'
 import { getChallenge, listChallenges } from './admin-queries.js'
 import { type Rejection, rejectChallenge } from './reject.js'
 import { type Satisfaction, satisfyChallenge } from './satisfy.js'
-import { Approvals, CHALLENGE_STATES, ChallengeView, challengeView, IdentityBody } from './view.js'
+import { Approvals, ChallengeView, challengeView } from './view.js'
 
 const LIST = '/v1/zones/:zone_id/step-up-challenges'
 const ONE = `${LIST}/:id`
 
-const ListParams = Type.Object({ zone_id: Type.String() })
-const Params = Type.Object({ zone_id: Type.String(), id: Type.String() })
 const tags = ['step-up-challenges']
-const security = [{ admin: [] }]
 
 const reason = Type.Optional(Type.String({ maxLength: 1024, description: 'Shown to whoever looks later.' }))
-const SatisfyBody = Type.Object(
-  {
-    reason,
-    subject: Type.Optional(IdentityBody),
-    aal: Type.Optional(
-      Type.String({ maxLength: 16, description: 'What the authentication reached: `aal1` to `aal3`.' }),
-    ),
-    amr: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 16 })),
-    method: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    auth_time: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 253_402_300_799, description: 'Seconds since the epoch; now by default.' }),
-    ),
-    evidence: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  },
-  { additionalProperties: false },
-)
-const RejectBody = Type.Object({ reason }, { additionalProperties: false })
+const SatisfyBody = exactly({
+  reason,
+  subject: Type.Optional(IdentitySchema),
+  aal: Type.Optional(Type.String({ maxLength: 16, description: 'What the authentication reached: `aal1` to `aal3`.' })),
+  amr: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 16 })),
+  method: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  auth_time: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 253_402_300_799, description: 'Seconds since the epoch; now by default.' }),
+  ),
+  evidence: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+})
+const RejectBody = exactly({ reason })
 
 const Satisfied = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  satisfied_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  id: Id,
+  satisfied_at: nullable(Instant),
   approver: Type.String(),
   approvals: Approvals,
 })
-const Rejected = Type.Object({ id: Type.String({ format: 'uuid' }), rejected_at: Type.String({ format: 'date-time' }) })
+const Rejected = Type.Object({ id: Id, rejected_at: Instant })
 
-// Whether a token may act depends on the challenge, so every token of the zone is heard and then told why not.
-const EVERY: readonly Capability[] = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens']
 // Approvers must be able to see what they approve.
 const SEERS: readonly Capability[] = ['read', 'approve', 'prove', 'attest']
 
@@ -61,23 +62,19 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
         schema: {
           summary: 'List step-up challenges, the newest first',
           tags,
-          security,
-          params: ListParams,
-          querystring: Type.Object(
-            {
-              ...pageQuery,
-              state: Type.Optional(Type.Enum([...CHALLENGE_STATES])),
-              type: Type.Optional(Type.Enum([...CHALLENGE_TYPES])),
-              principal: Type.Optional(
-                Type.String({
-                  minLength: 1,
-                  maxLength: 4096,
-                  description: 'Of whom: the id of the subject, or its whole key.',
-                }),
-              ),
-            },
-            { additionalProperties: false },
-          ),
+          params: ZoneParams,
+          querystring: exactly({
+            ...pageQuery,
+            state: Type.Optional(Type.Enum([...CHALLENGE_STATES])),
+            type: Type.Optional(Type.Enum([...CHALLENGE_TYPES])),
+            principal: Type.Optional(
+              Type.String({
+                minLength: 1,
+                maxLength: 4096,
+                description: 'Of whom: the id of the subject, or its whole key.',
+              }),
+            ),
+          }),
           response: { 200: pageSchema(ChallengeView) },
         },
       },
@@ -102,8 +99,7 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
         schema: {
           summary: 'Read a step-up challenge, with the request exactly as bound',
           tags,
-          security,
-          params: Params,
+          params: ItemParams,
           response: { 200: ChallengeView },
         },
       },
@@ -117,12 +113,12 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
     app.post(
       `${ONE}/satisfy`,
       {
-        onRequest: requireAdmin(EVERY),
+        // Whether a token may act depends on the challenge, so every token of the zone is heard and then told why not.
+        onRequest: requireAdmin(CAPABILITIES),
         schema: {
           summary: 'Give a proof towards a pending challenge',
           tags,
-          security,
-          params: Params,
+          params: ItemParams,
           body: SatisfyBody,
           response: { 200: Satisfied },
         },
@@ -135,7 +131,7 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
             evidence === undefined ? rest : { ...rest, evidence: evidence as { [member: string]: Json } }
           const satisfied = orThrow(await satisfyChallenge(tx, act, submission))
           const { id, satisfiedAt, approver, approvals, event } = satisfied
-          const satisfied_at = satisfiedAt === null ? null : new Date(satisfiedAt).toISOString()
+          const satisfied_at = toInstantOrNull(satisfiedAt)
           return { body: { id, satisfied_at, approver, approvals }, event }
         }),
     )
@@ -143,12 +139,12 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
     app.post(
       `${ONE}/reject`,
       {
-        onRequest: requireAdmin(EVERY),
+        // Whether a token may act depends on the challenge, so every token of the zone is heard and then told why not.
+        onRequest: requireAdmin(CAPABILITIES),
         schema: {
           summary: 'Reject a challenge that is not used yet',
           tags,
-          security,
-          params: Params,
+          params: ItemParams,
           body: RejectBody,
           response: { 200: Rejected },
         },
@@ -157,7 +153,7 @@ export function challengeRoutes(deps: MutationDeps): (app: App) => Promise<void>
         mutateZone(deps, request, reply, async ({ tx, zoneId, now, actor }) => {
           const act = { zoneId, now, id: request.params.id, approver: actor }
           const { id, rejectedAt, event } = orThrow(await rejectChallenge(tx, act, request.body.reason ?? null))
-          return { body: { id, rejected_at: new Date(rejectedAt).toISOString() }, event }
+          return { body: { id, rejected_at: toInstant(rejectedAt) }, event }
         }),
     )
   }

@@ -1,44 +1,37 @@
-import { CHALLENGE_TYPES } from '@countersign/protocol'
+import { CHALLENGE_STATES, CHALLENGE_TYPES } from '@countersign/protocol'
 import { type Static, Type } from 'typebox'
+import {
+  Id,
+  IdentitySchema,
+  Instant,
+  nullable,
+  toInstant,
+  toInstantOrNull,
+} from '../authority/administration/schemas.js'
 import type { Demand } from '../store/tables.js'
 import type { ListedChallenge } from './admin-queries.js'
 import { countApprovals } from './judge.js'
 import type { Proof } from './record.js'
-
-export const CHALLENGE_STATES = ['pending', 'satisfied', 'rejected', 'expired', 'consumed'] as const
-
-const instant = Type.String({ format: 'date-time' })
-const optional = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
-
-/** An identity as it is written on the wire. */
-export const IdentityBody = Type.Object(
-  {
-    kind: Type.Enum(['user', 'application', 'agent']),
-    issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
-    id: Type.String({ minLength: 1, maxLength: 1024 }),
-  },
-  { additionalProperties: false },
-)
 
 /** How many proofs a challenge has, of how many. */
 export const Approvals = Type.Object({ have: Type.Integer(), need: Type.Integer() })
 
 const ProofView = Type.Object({
   approver: Type.String({ description: 'The credential that gave it, as `admin:<token id>`.' }),
-  owner: IdentityBody,
+  owner: IdentitySchema,
   method: Type.String(),
-  aal: optional(Type.String()),
+  aal: nullable(Type.String()),
   amr: Type.Array(Type.String()),
-  auth_time: optional(instant),
+  auth_time: nullable(Instant),
   evidence: Type.Unknown(),
-  reason: optional(Type.String()),
-  at: instant,
+  reason: nullable(Type.String()),
+  at: Instant,
 })
 
 /** A challenge as an administrator or approver sees it. */
 export const ChallengeView = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  zone_id: Type.String({ format: 'uuid' }),
+  id: Id,
+  zone_id: Id,
   challenge_type: Type.Enum([...CHALLENGE_TYPES]),
   state: Type.Enum([...CHALLENGE_STATES]),
   demand: Type.Unsafe<Demand>(
@@ -49,23 +42,23 @@ export const ChallengeView = Type.Object({
       reason: Type.Optional(Type.String()),
     }),
   ),
-  application: Type.Object({ id: Type.String({ format: 'uuid' }), name: optional(Type.String()) }),
+  application: Type.Object({ id: Id, name: nullable(Type.String()) }),
   principal_id: Type.String(),
-  session_id: Type.String({ format: 'uuid' }),
-  prover_subject: optional(IdentityBody),
+  session_id: Id,
+  prover_subject: nullable(IdentitySchema),
   request: Type.Unknown({ description: 'The request exactly as bound: what an approval is for, and nothing else.' }),
   binding_sha256: Type.String({ description: 'SHA-256 of the canonical JSON of `request`, hex.' }),
-  predecessor_id: optional(Type.String({ format: 'uuid' })),
+  predecessor_id: nullable(Id),
   has_successor: Type.Boolean({ description: 'Whether a later challenge of the same request stands on this one.' }),
   approvals: Approvals,
   proofs: Type.Array(ProofView),
-  created_at: instant,
-  expires_at: instant,
-  satisfied_at: optional(instant),
-  rejected_at: optional(instant),
-  consumed_at: optional(instant),
-  consumed_by: optional(Type.String({ description: 'The audit event of the exchange that used it.' })),
-  decision_reason: optional(Type.String()),
+  created_at: Instant,
+  expires_at: Instant,
+  satisfied_at: nullable(Instant),
+  rejected_at: nullable(Instant),
+  consumed_at: nullable(Instant),
+  consumed_by: nullable(Type.String({ description: 'The audit event of the exchange that used it.' })),
+  decision_reason: nullable(Type.String()),
 })
 
 export function challengeView(challenge: ListedChallenge): Static<typeof ChallengeView> {
@@ -85,11 +78,11 @@ export function challengeView(challenge: ListedChallenge): Static<typeof Challen
     has_successor: challenge.hasSuccessor,
     approvals: countApprovals(challenge, NOBODY),
     proofs: challenge.proofs.map(proofView),
-    created_at: written(challenge.createdAt),
-    expires_at: written(challenge.expiresAt),
-    satisfied_at: writtenOrNull(challenge.satisfiedAt),
-    rejected_at: writtenOrNull(challenge.rejectedAt),
-    consumed_at: writtenOrNull(challenge.consumedAt),
+    created_at: toInstant(challenge.createdAt),
+    expires_at: toInstant(challenge.expiresAt),
+    satisfied_at: toInstantOrNull(challenge.satisfiedAt),
+    rejected_at: toInstantOrNull(challenge.rejectedAt),
+    consumed_at: toInstantOrNull(challenge.consumedAt),
     consumed_by: challenge.consumedBy,
     decision_reason: challenge.decisionReason,
   }
@@ -104,17 +97,9 @@ function proofView(proof: Proof): Static<typeof ProofView> {
     method: proof.method,
     aal: proof.aal,
     amr: [...proof.amr],
-    auth_time: writtenOrNull(proof.authTime),
+    auth_time: toInstantOrNull(proof.authTime),
     evidence: proof.evidence,
     reason: proof.reason,
-    at: written(proof.at),
+    at: toInstant(proof.at),
   }
-}
-
-function written(ms: number): string {
-  return new Date(ms).toISOString()
-}
-
-function writtenOrNull(ms: number | null): string | null {
-  return ms === null ? null : written(ms)
 }

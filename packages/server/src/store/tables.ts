@@ -328,7 +328,9 @@ export interface Opening {
   readonly value: unknown
 }
 
-export type Capability = 'read' | 'write' | 'audit' | 'approve' | 'prove' | 'attest' | 'manage_tokens'
+/** What an admin token may be good for. */
+export const CAPABILITIES = ['read', 'write', 'audit', 'approve', 'prove', 'attest', 'manage_tokens'] as const
+export type Capability = (typeof CAPABILITIES)[number]
 
 export interface AdminTokensTable {
   id: string

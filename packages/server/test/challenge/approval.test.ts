@@ -20,6 +20,14 @@ const read = (id: string, bearer: string) => call(`${node.url}${world.path(id)}`
 
 const PROOF = { subject: ALICE, aal: 'aal2', amr: ['hwk'], method: 'passkey' }
 
+test('nobody is named by a longer id than an issuer may give', async () => {
+  const { token } = await world.token(['prove'], { maxAal: 'aal2' })
+  const named = (length: number) => ({ ...PROOF, subject: { ...ALICE, id: 'x'.repeat(length) } })
+  // A challenge that there is not: the longest id is heard, one more letter is not.
+  expect((await satisfy(newId(Date.now()), token, named(512))).status).toBe(404)
+  expect((await satisfy(newId(Date.now()), token, named(513))).status).toBe(400)
+})
+
 describe('human approval', () => {
   test('someone outside the requester set approves, and the ledger says so', async () => {
     const { id } = await world.challenge()

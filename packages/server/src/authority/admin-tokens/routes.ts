@@ -6,6 +6,7 @@ import { checkIfMatch, etagOf } from '../../http/etag.js'
 import { PageQuery, pageOf, pageSchema, readPage } from '../../http/pagination.js'
 import { notFound, ProblemError } from '../../http/problem.js'
 import { newId } from '../../store/ids.js'
+import { CAPABILITIES } from '../../store/tables.js'
 import { futureInstant, unprocessable } from '../administration/checks.js'
 import {
   type AdminEvent,
@@ -18,7 +19,7 @@ import { toIdentity } from '../administration/schemas.js'
 import { type AdminActor, adminActor, requireAdmin, sha256 } from './authenticate.js'
 import { type AdminTokenRow, findToken, insertToken, listTokens, updateToken } from './queries.js'
 import { judgeToken, type TokenStrength } from './strength.js'
-import { CAPABILITIES, CreatedToken, CreateToken, eventOf, TokenView, toView, UpdateToken, versionOf } from './view.js'
+import { CreatedToken, CreateToken, eventOf, TokenView, toView, UpdateToken, versionOf } from './view.js'
 
 const tags = ['admin-tokens']
 const GLOBAL = '/v1/admin-tokens'

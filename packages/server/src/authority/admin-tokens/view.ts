@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { AALS } from '@countersign/protocol'
 import { type Static, Type } from 'typebox'
 import { Personal } from '../../ledger/event.js'
-import type { Capability } from '../../store/tables.js'
+import { CAPABILITIES } from '../../store/tables.js'
 import type { AdminEvent } from '../administration/mutate.js'
 import {
   exactly,
@@ -16,15 +16,6 @@ import {
 } from '../administration/schemas.js'
 import type { AdminTokenRow } from './queries.js'
 
-export const CAPABILITIES: readonly Capability[] = [
-  'read',
-  'write',
-  'audit',
-  'approve',
-  'prove',
-  'attest',
-  'manage_tokens',
-]
 const Capabilities = Type.Array(Type.Enum([...CAPABILITIES]), { minItems: 1, maxItems: 7, uniqueItems: true })
 const MaxAal = Type.Enum([...AALS], { description: 'The highest level a prover may vouch for.' })
 

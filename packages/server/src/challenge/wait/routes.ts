@@ -1,6 +1,7 @@
-import type { WaitResponse } from '@countersign/protocol'
+import { CHALLENGE_STATES, type WaitResponse } from '@countersign/protocol'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { Id, Instant, ItemParams, toInstant } from '../../authority/administration/schemas.js'
 import type { Bus } from '../../bus/bus.js'
 import type { App } from '../../http/app.js'
 import { narrowCors } from '../../http/cors.js'
@@ -22,11 +23,10 @@ export interface ChallengeWaitDeps {
 const PATH = '/zones/:zone_id/oauth/2/challenges/:id'
 const LONGEST_WAIT_SECONDS = 60
 
-const Params = Type.Object({ zone_id: Type.String(), id: Type.String() })
 const Standing = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  state: Type.Enum(['pending', 'satisfied', 'rejected', 'expired', 'consumed']),
-  expires_at: Type.String({ format: 'date-time' }),
+  id: Id,
+  state: Type.Enum([...CHALLENGE_STATES]),
+  expires_at: Instant,
 })
 
 /**
@@ -47,7 +47,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
         schema: {
           summary: 'Wait for a challenge, with one of its secrets as the bearer',
           tags: ['oauth'],
-          params: Params,
+          params: ItemParams,
           querystring: Type.Object({
             wait: Type.Optional(
               Type.String({
@@ -71,7 +71,7 @@ export function challengeWaitRoutes(deps: ChallengeWaitDeps): (app: App) => Prom
         schema: {
           summary: 'Cancel a challenge, with one of its secrets as the bearer',
           tags: ['oauth'],
-          params: Params,
+          params: ItemParams,
           response: { 200: Standing, default: OAuthErrorView },
         },
       },
@@ -102,7 +102,7 @@ async function answer(room: WaitRoom, awaited: Awaited, ms: number, reply: Fasti
       return {
         id: awaited.id,
         state: ended.standing.state,
-        expires_at: new Date(ended.standing.expiresAt).toISOString(),
+        expires_at: toInstant(ended.standing.expiresAt),
       }
   }
 }

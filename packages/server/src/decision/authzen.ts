@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox'
 import { issuerOf } from '../authority/snapshot.js'
 import type { App } from '../http/app.js'
+import { publicly } from '../http/public.js'
 import type { DecisionPoint, Until } from './decision-point.js'
 import { endsAt, readEvaluation, readEvaluations, readSemantic, toEvaluation } from './evaluation.js'
 import { type DecisionRequest, readObject, readText, unwrap } from './request.js'
@@ -40,7 +41,7 @@ export function authzenRoutes(point: DecisionPoint, baseUrl: string): (app: App)
           const { zone_id: zoneId } = request.params as { zone_id?: string }
           if (zoneId !== undefined) await point.requireZone(zoneId)
           const pdp = zoneId === undefined ? baseUrl : issuerOf(baseUrl, zoneId)
-          return publicly(reply).send({
+          return publicly(reply, METADATA_SECONDS).send({
             policy_decision_point: pdp,
             access_evaluation_endpoint: `${pdp}/access/v1/evaluation`,
             access_evaluations_endpoint: `${pdp}/access/v1/evaluations`,
@@ -108,13 +109,4 @@ function evaluationRoutes(app: App, point: DecisionPoint, zone: string, of: stri
       return reply.header('cache-control', 'no-store').send({ results: items, page: { next_token: next_cursor ?? '' } })
     },
   )
-}
-
-// Pages of any origin may read it.
-function publicly(reply: FastifyReply): FastifyReply {
-  return reply.headers({
-    'cache-control': `public, max-age=${METADATA_SECONDS}`,
-    'access-control-allow-origin': '*',
-    'cross-origin-resource-policy': 'cross-origin',
-  })
 }

@@ -2,6 +2,7 @@ import { authenticateCaller } from '../authority/caller/authenticate.js'
 import { parseBasic } from '../authority/caller/basic.js'
 import type { Session, SessionAnchors } from '../authority/session-anchors.js'
 import { type Application, hasOrigin, issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
+import { bearerOf } from '../http/bearer.js'
 import { ProblemError } from '../http/problem.js'
 import { verifyMandate } from '../mandate/verify.js'
 import { andThen, type Eventual } from '../store/eventual.js'
@@ -41,11 +42,6 @@ export function authenticateDecisionCaller(
       ? { kind: 'application', application: caller.application }
       : { kind: 'unknown', problem: invalidClient(), reason: caller.reason },
   )
-}
-
-/** The token of an `Authorization: Bearer` header. @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1 */
-export function bearerOf(authorization: string | undefined): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
 }
 
 /** The zone that a token says it is of, before anything of it is verified. */

@@ -6,6 +6,7 @@ import { SAMPLED_ALLOWS } from '../authority/settings/schemas.js'
 import type { Application, Resource, Snapshots, ZoneSnapshot } from '../authority/snapshot.js'
 import type { CommitQueue } from '../commit/queue.js'
 import { CommitUnavailable } from '../commit/queue.js'
+import { bearerOf } from '../http/bearer.js'
 import { notFound, ProblemError } from '../http/problem.js'
 import type { Clock } from '../store/clock.js'
 import type { Db } from '../store/database.js'
@@ -13,7 +14,6 @@ import { andThen, andThenEach, type Eventual } from '../store/eventual.js'
 import { isId, newId } from '../store/ids.js'
 import {
   authenticateDecisionCaller,
-  bearerOf,
   type DecisionCaller,
   invalidClient,
   invalidToken,

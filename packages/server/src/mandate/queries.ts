@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import type { SigningKey } from '../authority/snapshot.js'
 import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
+import { instant } from '../store/instant.js'
 import type { SessionsTable } from '../store/tables.js'
 
 export async function insertKey(tx: Tx, zoneId: string, key: SigningKey): Promise<void> {
@@ -113,11 +113,6 @@ function asked(keys: readonly string[]): string {
       return { key, zone, id }
     }),
   )
-}
-
-// Columns of time are read as numbers and compared as what they are.
-function instant(ms: number) {
-  return sql<number>`${new Date(ms)}::timestamptz`
 }
 
 /** Revokes one mandate; false when it was revoked already. */

@@ -8,6 +8,7 @@ import type { App } from '../http/app.js'
 import { FORM, fieldsOf, registerFormParser } from '../http/form.js'
 import { answerOAuthError, OAuthErrorView } from '../http/oauth-error.js'
 import { notFound, ProblemError } from '../http/problem.js'
+import { publicly } from '../http/public.js'
 import { describeOnly } from '../http/validation.js'
 import { isId } from '../store/ids.js'
 import { introspect } from './introspect.js'
@@ -38,7 +39,8 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
   }
   const keys = async (zoneId: string, reply: FastifyReply) => {
     const published = publishedKeys(await zone(zoneId), deps.clock.now())
-    return publicly(reply).send(published)
+    // Whoever keeps them knows a new key before it signs.
+    return publicly(reply, JWKS_MAX_AGE).send(published)
   }
 
   return async (app: App): Promise<void> => {
@@ -46,7 +48,7 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
     app.get(
       metadata,
       { schema: { tags: oauth, summary: 'Metadata of the service', response: { 200: MetadataView } } },
-      async (_request, reply) => publicly(reply).send(serverMetadata(deps.baseUrl)),
+      async (_request, reply) => publicly(reply, JWKS_MAX_AGE).send(serverMetadata(deps.baseUrl)),
     )
     app.get(
       `${metadata}/zones/:zone_id`,
@@ -60,7 +62,7 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
       },
       async (request, reply) => {
         const { zoneId } = await zone(request.params.zone_id)
-        return publicly(reply).send(serverMetadata(deps.baseUrl, zoneId))
+        return publicly(reply, JWKS_MAX_AGE).send(serverMetadata(deps.baseUrl, zoneId))
       },
     )
     app.get(
@@ -85,15 +87,6 @@ function discoveryRoutes(deps: OAuthRequestDeps) {
       },
     )
   }
-}
-
-// Pages of any origin may read it, and whoever caches it knows a new key before it signs.
-function publicly(reply: FastifyReply): FastifyReply {
-  return reply.headers({
-    'cache-control': `public, max-age=${JWKS_MAX_AGE}`,
-    'access-control-allow-origin': '*',
-    'cross-origin-resource-policy': 'cross-origin',
-  })
 }
 
 function tokenRoutes(deps: OAuthRequestDeps) {

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Aal, Identity } from '@countersign/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { bearerOf } from '../../http/bearer.js'
 import { notFound, ProblemError } from '../../http/problem.js'
 import type { Clock } from '../../store/clock.js'
 import type { Db } from '../../store/database.js'
@@ -23,9 +24,6 @@ export interface AdminActor {
   readonly expiresAt: number | null
   readonly bootstrap: boolean
 }
-
-/** What the bootstrap token may do: administer everything, and satisfy nothing. */
-export const BOOTSTRAP_CAPABILITIES: ReadonlySet<Capability> = new Set(['read', 'write', 'audit', 'manage_tokens'])
 
 export interface AuthenticationDeps {
   readonly db: Db
@@ -57,7 +55,9 @@ export function installAdminAuthentication(
   app.decorate('adminAuthenticator', {
     zoneExists: (zoneId) => zoneExists(deps.db, zoneId),
     authenticate: async (request) => {
-      const hash = sha256(bearerOf(request))
+      const bearer = bearerOf(request.headers.authorization)
+      if (bearer === undefined) throw unauthorized()
+      const hash = sha256(bearer)
       if (timingSafeEqual(hash, deps.adminTokenHash)) return BOOTSTRAP
       const token = await findTokenByHash(deps.db, hash)
       if (token === undefined || (token.expires_at !== null && token.expires_at <= deps.clock.now()))
@@ -76,11 +76,12 @@ export function installAdminAuthentication(
   })
 }
 
+/** Whoever has the bootstrap token administers everything, and satisfies nothing. */
 const BOOTSTRAP: AdminActor = {
   id: 'admin:bootstrap',
   tokenId: null,
   zoneId: null,
-  capabilities: BOOTSTRAP_CAPABILITIES,
+  capabilities: new Set(['read', 'write', 'audit', 'manage_tokens']),
   maxAal: null,
   owner: null,
   expiresAt: null,
@@ -136,13 +137,6 @@ export function requireAdmin(
 export function adminActor(request: FastifyRequest): AdminActor {
   if (request.adminActor === null) throw new Error('the route does not require an admin token')
   return request.adminActor
-}
-
-// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).
-function bearerOf(request: FastifyRequest): string {
-  const token = /^bearer +([A-Za-z0-9._~+/-]{1,512}=*) *$/i.exec(request.headers.authorization ?? '')?.[1]
-  if (token === undefined) throw unauthorized()
-  return token
 }
 
 /** No admin token, an unknown one, or one that is no longer in force. */

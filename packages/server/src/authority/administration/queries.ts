@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { RepeatableRequest } from '../../http/idempotency.js'
 import type { Tx } from '../../store/database.js'
+import { instant } from '../../store/instant.js'
 import type { AdminAnswersTable } from '../../store/tables.js'
 
 /** How long an answer is kept for its `Idempotency-Key`. */
@@ -74,9 +75,4 @@ export async function keepAnswer(
     )
     .executeTakeFirst()
   return (kept.numInsertedOrUpdatedRows ?? 0n) > 0n
-}
-
-// Columns of time read as numbers and are compared as times.
-function instant(ms: number) {
-  return sql<number>`${new Date(ms)}::timestamptz`
 }

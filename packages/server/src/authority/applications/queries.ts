@@ -3,6 +3,7 @@ import type { Identity } from '@countersign/protocol'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../../store/database.js'
 import { isId, newId } from '../../store/ids.js'
+import { instant } from '../../store/instant.js'
 
 /** A secret of an application: until when it counts (milliseconds, null for always), and who was shown it. */
 export interface NewSecret {
@@ -49,13 +50,12 @@ export async function rememberHolder(
 
 /** Ends every secret that counts at `now` no later than `at`. Milliseconds. */
 export async function endSecrets(tx: Tx, zoneId: string, applicationId: string, at: number): Promise<void> {
-  const end = new Date(at)
   await tx
     .updateTable('application_secrets')
-    .set({ expires_at: end })
+    .set({ expires_at: new Date(at) })
     .where('zone_id', '=', zoneId)
     .where('application_id', '=', applicationId)
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<number>`${end}::timestamptz`)]))
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', instant(at))]))
     .execute()
 }
 

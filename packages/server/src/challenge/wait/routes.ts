@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { Id, Instant, ItemParams, toInstant } from '../../authority/administration/schemas.js'
 import type { Bus } from '../../bus/bus.js'
 import type { App } from '../../http/app.js'
+import { bearerOf } from '../../http/bearer.js'
 import { narrowCors } from '../../http/cors.js'
 import { answerOAuthError, OAuthError, OAuthErrorView } from '../../http/oauth-error.js'
 import type { Db } from '../../store/database.js'
@@ -114,7 +115,7 @@ async function authorise(
   reply: FastifyReply,
   params: { readonly zone_id: string; readonly id: string },
 ): Promise<Awaited> {
-  const secret = /^bearer +([A-Za-z0-9._~+/-]{1,512}=*) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const secret = bearerOf(request.headers.authorization)
   if (secret === undefined) {
     throw new OAuthError('invalid_request', 'send a secret of the challenge as Authorization: Bearer', { status: 401 })
   }

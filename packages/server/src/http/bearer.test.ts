@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bearerOf } from './caller.js'
+import { bearerOf } from './bearer.js'
 
 test('a bearer is one word after the scheme, whatever the case of that, and nothing else is one', () => {
   for (const header of ['Bearer a.b.c', 'bearer   a.b.c', 'BEARER a.b.c  ']) expect(bearerOf(header)).toBe('a.b.c')

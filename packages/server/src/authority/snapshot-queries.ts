@@ -113,7 +113,7 @@ async function readHead(tx: Tx, zoneId: string) {
   return tx
     .selectFrom('zones')
     .innerJoin('zone_heads', 'zone_heads.zone_id', 'zones.id')
-    .select(['id', 'slug', 'name', 'settings', 'revision', 'policy_version', 'active_set_version_id'])
+    .select(['id', 'settings', 'revision', 'policy_version', 'active_set_version_id'])
     .where('zones.id', '=', zoneId)
     .where('deleted_at', 'is', null)
     .executeTakeFirst()
@@ -133,8 +133,6 @@ interface Parts {
 function assemble(head: Head, parts: Parts): ZoneSnapshot {
   return {
     zoneId: head.id,
-    slug: head.slug,
-    name: head.name,
     settings: head.settings,
     revision: head.revision,
     policyVersion: head.policy_version,

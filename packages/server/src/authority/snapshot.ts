@@ -86,8 +86,6 @@ export interface ActivePolicySet {
  */
 export interface ZoneSnapshot {
   readonly zoneId: string
-  readonly slug: string
-  readonly name: string
   readonly settings: ZoneSettings
   readonly revision: number
   readonly policyVersion: number

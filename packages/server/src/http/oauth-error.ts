@@ -1,4 +1,4 @@
-import type { Json, OAuthErrorCode } from '@countersign/protocol'
+import type { OAuthErrorCode } from '@countersign/protocol'
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
@@ -21,11 +21,8 @@ const STATUS: { readonly [code in OAuthErrorCode]: number } = {
 export interface OAuthErrorOptions {
   /** When the code's usual status is not the one: 413, 415, a failed proof's 401. */
   readonly status?: number
-  readonly headers?: { readonly [name: string]: string }
   /** Seconds until a retry can succeed. */
   readonly retryAfter?: number
-  /** Further members of the body, as those of a pause. */
-  readonly members?: { readonly [member: string]: Json | undefined }
 }
 
 // RFC 6749 section 5.2 allows printable ASCII without the quote and the backslash.
@@ -47,18 +44,16 @@ export class OAuthError extends Error {
   readonly description: string
   readonly status: number
   readonly headers: { readonly [name: string]: string }
-  readonly members: { readonly [member: string]: Json | undefined }
 
   constructor(error: OAuthErrorCode, description: string, options: OAuthErrorOptions = {}) {
     super(`${error}: ${description}`)
     this.error = error
     this.description = description.replace(NOT_DESCRIPTION, "'")
     this.status = options.status ?? STATUS[error]
-    this.members = options.members ?? {}
     const headers: { [name: string]: string } = {}
     if (this.status === 401) headers['www-authenticate'] = authenticateHeader(error)
     if (options.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(options.retryAfter)))
-    this.headers = { ...headers, ...options.headers }
+    this.headers = headers
   }
 }
 
@@ -82,7 +77,7 @@ export function oauthErrorAnswer(error: OAuthError, requestId: string): HttpAnsw
   return {
     status: error.status,
     headers: { ...NO_STORE, ...error.headers },
-    body: { error: error.error, error_description: error.description, ...error.members, requestId },
+    body: { error: error.error, error_description: error.description, requestId },
   }
 }
 

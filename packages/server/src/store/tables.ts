@@ -278,7 +278,6 @@ export interface ChallengeSecretsTable {
   zone_id: string
   challenge_id: string
   hash: Buffer
-  created_at: Instant
 }
 
 export interface ChallengeProofsTable {
@@ -350,7 +349,6 @@ export interface AdminAnswersTable {
   actor: string
   key_hash: Buffer
   request_hash: Buffer
-  status: number
   answer_sealed: Buffer
   created_at: Instant
 }

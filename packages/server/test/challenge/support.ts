@@ -239,7 +239,7 @@ export class ChallengeWorld {
     const { secret } = newSecret()
     await this.db
       .insertInto('challenge_secrets')
-      .values({ zone_id: zoneId, challenge_id: challengeId, hash: hashSecret(secret), created_at: new Date() })
+      .values({ zone_id: zoneId, challenge_id: challengeId, hash: hashSecret(secret) })
       .execute()
     return secret
   }

@@ -101,7 +101,6 @@ test('values, recoveries, answers, revocations and spent throttles go when their
         actor: 'admin:x',
         key_hash: randomBytes(32),
         request_hash: randomBytes(32),
-        status: 200,
         answer_sealed: randomBytes(8),
         created_at: at(ms - 24 * HOUR),
       })

@@ -27,7 +27,7 @@ export interface ZoneMutation extends Mutation {
   readonly zoneId: string
 }
 
-/** What an administrative act leaves in the ledger; who acted and that it is a record are added. */
+/** What an administrative act leaves in the ledger; the actor and `recorded` are added. */
 export interface AdminEvent {
   /** What happened, as in `grant.created`. */
   readonly type: string
@@ -146,7 +146,7 @@ async function answerOnce<Body>(
     }
     const fresh = toAnswer(await steps.work(tx, now))
     const sealed = deps.sealer.seal(Buffer.from(JSON.stringify(fresh)), place)
-    if (!(await keepAnswer(tx, { actor, repeatable, status: fresh.status, sealed, now }))) throw mismatch()
+    if (!(await keepAnswer(tx, { actor, repeatable, sealed, now }))) throw mismatch()
     return fresh
   })
   if (answer.version !== undefined) reply.header('etag', etagOf(answer.version))

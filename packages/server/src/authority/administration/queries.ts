@@ -49,7 +49,7 @@ export function findAnswer(
 /** Keeps an answer; false when the key is taken by a request of another zone that was quicker. */
 export async function keepAnswer(
   tx: Tx,
-  answer: { actor: string; repeatable: RepeatableRequest; status: number; sealed: Buffer; now: number },
+  answer: { actor: string; repeatable: RepeatableRequest; sealed: Buffer; now: number },
 ): Promise<boolean> {
   const oldest = instant(answer.now - ANSWER_LIFE_MS)
   const kept = await tx
@@ -58,7 +58,6 @@ export async function keepAnswer(
       actor: answer.actor,
       key_hash: answer.repeatable.keyHash,
       request_hash: answer.repeatable.requestHash,
-      status: answer.status,
       answer_sealed: answer.sealed,
       created_at: new Date(answer.now),
     })
@@ -67,7 +66,6 @@ export async function keepAnswer(
         .columns(['actor', 'key_hash'])
         .doUpdateSet((eb) => ({
           request_hash: eb.ref('excluded.request_hash'),
-          status: eb.ref('excluded.status'),
           answer_sealed: eb.ref('excluded.answer_sealed'),
           created_at: eb.ref('excluded.created_at'),
         }))

@@ -8,7 +8,7 @@ const LAST_OF_THREE = 'AEIMQUYcgkosw048'
  *
  * @see https://www.rfc-editor.org/rfc/rfc4648#section-3.5
  */
-export function isBase64Url(text: string): boolean {
+function isBase64Url(text: string): boolean {
   if (!ALPHABET.test(text)) return false
   const last = text.charAt(text.length - 1)
   switch (text.length % 4) {

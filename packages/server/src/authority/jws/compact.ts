@@ -78,9 +78,3 @@ const NOT_TEXT = /[\0\p{Surrogate}]/u
 function isText(text: string): boolean {
   return !NOT_TEXT.test(text)
 }
-
-/** The issuer that a token names, unverified: good for choosing how to verify it, and for nothing else. */
-export function claimedIssuer(token: string): string | undefined {
-  const iss = parseCompact(token)?.claims.iss
-  return typeof iss === 'string' ? iss : undefined
-}

@@ -57,8 +57,8 @@ export interface ResourceOptions {
   readonly sealer: Sealer
 }
 
-/** Where a resource's upstream credential is sealed for. */
-export function upstreamContext(zoneId: string, resourceId: string): string {
+/** The sealing context of an upstream credential. */
+function upstreamContext(zoneId: string, resourceId: string): string {
   return `resources:${zoneId}:${resourceId}:upstream`
 }
 

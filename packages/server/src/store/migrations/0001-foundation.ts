@@ -312,7 +312,6 @@ CREATE TABLE challenge_secrets (
   zone_id uuid NOT NULL,
   challenge_id uuid NOT NULL,
   hash bytea NOT NULL,
-  created_at timestamptz NOT NULL,
   PRIMARY KEY (zone_id, challenge_id, hash)
 );
 
@@ -398,7 +397,6 @@ CREATE TABLE admin_answers (
   actor text NOT NULL,
   key_hash bytea NOT NULL,
   request_hash bytea NOT NULL,
-  status integer NOT NULL,
   answer_sealed bytea NOT NULL,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (actor, key_hash)

@@ -223,8 +223,8 @@ BEGIN
   END IF;
 
   IF p ? 'secrets' THEN
-    INSERT INTO challenge_secrets (zone_id, challenge_id, hash, created_at)
-      SELECT k.zone, k.id, k.secret, t FROM jsonb_to_recordset(p->'secrets') AS k(n int, zone uuid, id uuid, secret bytea)
+    INSERT INTO challenge_secrets (zone_id, challenge_id, hash)
+      SELECT k.zone, k.id, k.secret FROM jsonb_to_recordset(p->'secrets') AS k(n int, zone uuid, id uuid, secret bytea)
       WHERE k.n <> ALL (dead);
   END IF;
 

@@ -1,10 +1,9 @@
-import type { ChallengeType, Identity } from '@countersign/protocol'
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
 import { textArray, uuidArray } from '../store/binary-array.js'
 import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import { isId } from '../store/ids.js'
-import type { Demand } from '../store/tables.js'
+import type { StepUpChallengesTable } from '../store/tables.js'
 import type { ChallengeLink, ChallengeRecord, Proof, StoredChallenge, Throttle } from './record.js'
 
 /** What {@link readChallenge} found, with the database's time when it looked. */
@@ -178,29 +177,7 @@ function milliseconds(instant: string): string {
 }
 
 /** A row of `step_up_challenges` with its proofs. */
-export interface ChallengeRow {
-  zone_id: string
-  id: string
-  session_id: string
-  principal_id: string
-  application_id: string
-  challenge_type: ChallengeType
-  demand: Demand
-  prover_subject: Identity | null
-  requesters: string[]
-  requester_applications: string[]
-  request_json: string
-  binding_hash: Buffer
-  predecessor_id: string | null
-  created_at: number
-  expires_at: number
-  satisfied_at: number | null
-  rejected_at: number | null
-  consumed_at: number | null
-  consumed_by: string | null
-  decision_reason: string | null
-  proofs: Proof[]
-}
+export type ChallengeRow = Selectable<StepUpChallengesTable> & { proofs: Proof[] }
 
 type GivenProofs = ChallengeLink['proofs'] | null
 

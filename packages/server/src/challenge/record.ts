@@ -1,24 +1,9 @@
-import type { Aal, ChallengeType, Identity } from '@countersign/protocol'
-import type { Demand } from '../store/tables.js'
+import type { Aal, Identity } from '@countersign/protocol'
+import type { NewChallenge } from '../commit/item.js'
 
 /** A challenge as stored, all instants in milliseconds since the epoch. */
-export interface StoredChallenge {
-  readonly id: string
+export interface StoredChallenge extends Omit<NewChallenge, 'chain' | 'ttlSeconds' | 'secretHash' | 'webhookPayload'> {
   readonly zoneId: string
-  readonly sessionId: string
-  readonly principalId: string
-  readonly applicationId: string
-  readonly type: ChallengeType
-  readonly demand: Demand
-  /** Whom an `mfa` prover must name; null when nobody can be named. */
-  readonly proverSubject: Identity | null
-  /** Identity keys of the requester set when the challenge was made. */
-  readonly requesters: readonly string[]
-  /** Applications whose present owners and secret holders are requesters too. */
-  readonly requesterApplications: readonly string[]
-  /** The canonical binding document, exactly the bytes {@link bindingHash} covers. */
-  readonly requestJson: string
-  readonly bindingHash: Buffer
   readonly predecessorId: string | null
   readonly createdAt: number
   readonly expiresAt: number

@@ -43,9 +43,13 @@ export interface NewChallenge {
   readonly applicationId: string
   readonly type: ChallengeType
   readonly demand: Demand
+  /** Whom an `mfa` prover must name; null when nobody can be named. */
   readonly proverSubject: Identity | null
+  /** Identity keys of the requester set when the challenge is made. */
   readonly requesters: readonly string[]
+  /** Applications whose present owners and secret holders are requesters too. */
   readonly requesterApplications: readonly string[]
+  /** The canonical binding document, exactly the bytes that `bindingHash` covers. */
   readonly requestJson: string
   readonly bindingHash: Buffer
   readonly chain: readonly string[]

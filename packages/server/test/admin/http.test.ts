@@ -4,10 +4,10 @@ import fc from 'fast-check'
 import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { databaseReadiness } from '../../src/authority/administration/readiness.js'
 import { createApp } from '../../src/http/app.js'
 import { createMetrics } from '../../src/http/metrics.js'
 import { openDatabase } from '../../src/store/database.js'
+import { databaseReadiness } from '../../src/store/readiness.js'
 import { type Client, newZone, type TestService, testService } from './support/client.js'
 
 let service: TestService

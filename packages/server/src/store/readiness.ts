@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { ReadinessCheck } from '../../http/health.js'
-import type { Db } from '../../store/database.js'
+import type { ReadinessCheck } from '../http/health.js'
+import type { Db } from './database.js'
 
 /** Whether the database answers with our schema, and takes writes: without it nothing is decided and nothing recorded. */
 export function databaseReadiness(db: Db): readonly ReadinessCheck[] {

@@ -44,7 +44,7 @@ async function read(path: string): Promise<string | undefined> {
   })
   if (text === undefined) return undefined
   const { mode } = await stat(path)
-  if ((mode & 0o077) !== 0) throw new Error(`others can read ${path}; take that away with: chmod 600 ${path}`)
+  if ((mode & 0o077) !== 0) throw new Error(`others can read ${path}; fix it with: chmod 600 ${path}`)
   return text.trim()
 }
 

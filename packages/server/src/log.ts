@@ -14,11 +14,11 @@ export interface Log {
  */
 export function openLog(dest: string | number): Log {
   const destination = pino.destination({ dest, sync: false, minLength: 4096, periodicFlush: 1_000 })
-  const turn = new Turn(destination)
+  const batch = new LineBatch(destination)
   return {
-    log: pino({ name: 'countersign' }, turn),
+    log: pino({ name: 'countersign' }, batch),
     flush: async () => {
-      turn.end()
+      batch.end()
       // The first waits for the write that is under way, which the second would overtake; a broken pipe ends both.
       await new Promise<void>((resolve) => destination.flush(() => resolve()))
       destination.flushSync()
@@ -28,7 +28,7 @@ export function openLog(dest: string | number): Log {
 
 // Hands over the lines of a turn of the event loop as one, since the destination measures all that it holds anew for each that
 // comes: that took 3 µs of a request.
-class Turn implements DestinationStream {
+class LineBatch implements DestinationStream {
   #lines = ''
 
   constructor(private readonly destination: DestinationStream) {}

@@ -56,8 +56,8 @@ function keyOf({ zoneId, id, caller }: Asked): string {
 
 // A row for whatever is asked, and few columns: with a row for each link of the chain and all that is stored of it, the
 // database took 1.4 times as long and this process twice. The arrays stand in subqueries so that the planner does not know
-// how long they are: for those shorter than it takes an unknown one to be, it would plan anew every time, which made
-// reading three challenges take three times as long.
+// how long they are: knowing them to be short, it would plan anew every time, which made reading three challenges take
+// three times as long.
 const READ_CHALLENGES: Statement = {
   name: 'challenges',
   text: `

@@ -112,7 +112,7 @@ function readToken(name: string, token: string | undefined, type: string | undef
   if (type === TOKEN_TYPES.accessToken) return { token, type: 'access_token' }
   if (type === TOKEN_TYPES.jwt) return { token, type: 'jwt' }
   if (type === TOKEN_TYPES.idToken) return { token, type: 'id_token' }
-  refuse(`${name}_type is not one this endpoint takes: access_token, jwt or id_token`)
+  refuse(`${name}_type must be access_token, jwt or id_token, as a URN`)
 }
 
 function readActor(actor: PresentedToken | undefined): PresentedToken | undefined {
@@ -122,14 +122,16 @@ function readActor(actor: PresentedToken | undefined): PresentedToken | undefine
 
 function readAssertion(value: string | undefined, type: string | undefined) {
   if (value === undefined && type === undefined) return undefined
-  if (value === undefined || type === undefined) refuse('client_assertion and client_assertion_type go together')
+  if (value === undefined || type === undefined)
+    refuse('client_assertion and client_assertion_type must be given together')
   if (type !== JWT_BEARER) refuse(`client_assertion_type must be ${JWT_BEARER}`)
   if (value.length > MAX_TOKEN_LENGTH) refuse('client_assertion is longer than 8 KiB')
   return { type, value }
 }
 
 function readResources(values: readonly string[]): readonly string[] {
-  if (values.length > MOST_RESOURCES) throw new OAuthError('invalid_target', `at most ${MOST_RESOURCES} resources`)
+  if (values.length > MOST_RESOURCES)
+    throw new OAuthError('invalid_target', `at most ${MOST_RESOURCES} resources may be named`)
   for (const value of values) {
     if (value.length > MOST_RESOURCE_CHARACTERS || !isResourceIndicator(value)) {
       throw new OAuthError('invalid_target', 'a resource must be an absolute URI without a fragment')
@@ -145,10 +147,10 @@ function isResourceIndicator(value: string): boolean {
 
 function readScopes(value: string | undefined): readonly string[] {
   const scopes = [...new Set((value ?? '').split(' ').filter((scope) => scope !== ''))].sort()
-  if (scopes.length > MOST_SCOPES) throw new OAuthError('invalid_scope', `at most ${MOST_SCOPES} scopes`)
+  if (scopes.length > MOST_SCOPES) throw new OAuthError('invalid_scope', `at most ${MOST_SCOPES} scopes may be named`)
   for (const scope of scopes) {
     if (scope.length > MOST_SCOPE_CHARACTERS || !SCOPE_TOKEN.test(scope)) {
-      throw new OAuthError('invalid_scope', 'a scope is printable ASCII without quotes and backslashes')
+      throw new OAuthError('invalid_scope', 'a scope must be printable ASCII without quotes and backslashes')
     }
   }
   return scopes
@@ -161,7 +163,7 @@ function readId(name: string, value: string | undefined): string | undefined {
 
 function readChallenge(id: string | undefined, response: string | undefined) {
   if (id === undefined && response === undefined) return undefined
-  if (id === undefined || response === undefined) refuse('challenge_id and challenge_response go together')
+  if (id === undefined || response === undefined) refuse('challenge_id and challenge_response must be given together')
   if (id.length > 64 || response.length > 256) refuse('challenge_id or challenge_response is too long')
   return { id, response }
 }
@@ -169,7 +171,7 @@ function readChallenge(id: string | undefined, response: string | undefined) {
 function readSeconds(name: string, value: string | undefined, least: number): number | undefined {
   if (value === undefined) return undefined
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
-  if (!(seconds >= least)) refuse(`${name} is a whole number of seconds, at least ${least}`)
+  if (!(seconds >= least)) refuse(`${name} must be a whole number of seconds, at least ${least}`)
   return Math.min(seconds, MOST_SECONDS)
 }
 

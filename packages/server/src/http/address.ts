@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import proxyAddr from '@fastify/proxy-addr'
 
 /**
- * The address that a request counts as coming from: its connection's, or what the first proxy says that is not trusted.
+ * The address that a request counts as coming from: its connection's, or the first hop that is no trusted proxy.
  *
  * @param trusted addresses of proxies whose `X-Forwarded-For` counts
  */

@@ -9,7 +9,7 @@ export interface HttpAnswer {
   readonly body: object
 }
 
-/** Of an answer in JSON that is nobody else's. */
+/** Headers of a JSON answer that no cache may keep. */
 export const NO_STORE = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' } as const
 
 /** Sends an answer as Fastify's. */

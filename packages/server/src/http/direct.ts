@@ -69,7 +69,7 @@ const CLIENT_LEFT = 499
 
 /**
  * Answers the ordinary requests of routes that have `config: { direct }` before Fastify sees them: with its request, its reply
- * and the hooks in between HTTP takes 36 µs of a request, without them 30, and they do nothing for such a one.
+ * and the hooks in between HTTP takes 1.2 times as long, and they do nothing for such a one.
  *
  * Ordinary is a POST to exactly the route's path, with a body of the route's media type and of a stated length up to 64 KiB,
  * not encoded, and from no browser. Whatever else comes, and whatever is wrong with how a request is put together, is

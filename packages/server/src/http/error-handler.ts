@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type HttpAnswer, sendAnswer } from './answer.js'
 import { OAuthError, oauthErrorAnswer } from './oauth-error.js'
-import { ProblemError, problemAnswer } from './problem.js'
+import { notFound, ProblemError, problemAnswer } from './problem.js'
 import { withoutValues } from './without-values.js'
 
 /** The app's error handler. */
@@ -42,7 +42,7 @@ const FASTIFY_PROBLEMS: { readonly [code: string]: ProblemError } = {
   FST_ERR_CTP_INVALID_TYPE: new ProblemError(415, 'unsupported_media_type', 'send the body as application/json'),
   FST_ERR_CTP_BODY_TOO_LARGE: new ProblemError(413, 'body_too_large', 'the body is larger than this route takes'),
   FST_ERR_BAD_URL: new ProblemError(400, 'invalid_url', 'the path holds a malformed percent-encoding'),
-  FST_ERR_MAX_PARAM_LENGTH: new ProblemError(404, 'not_found', 'there is nothing here that this token may see'),
+  FST_ERR_MAX_PARAM_LENGTH: notFound(),
 }
 
 const BUSY = new ProblemError(503, 'temporarily_unavailable', 'the store is busy or cannot be reached; try again', {

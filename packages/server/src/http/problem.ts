@@ -46,7 +46,7 @@ export class ProblemError extends Error {
 
 /** The one answer for what does not exist, is another zone's, or was deleted: nobody can tell which. */
 export function notFound(): ProblemError {
-  return new ProblemError(404, 'not_found', 'there is nothing here that this token may see')
+  return new ProblemError(404, 'not_found', 'nothing is here, or nothing you may see')
 }
 
 /** The answer with a problem's details. */

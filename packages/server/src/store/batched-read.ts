@@ -14,7 +14,7 @@ export class BatchedRead<V, Q = string> {
 
   /**
    * @param read answers questions, each of them under the very value that it was given
-   * @param keyOf what two questions have in common that are the same one; by default they are the same value
+   * @param keyOf a key that equal questions share; by default the question itself
    */
   constructor(
     private readonly read: (questions: readonly Q[]) => Promise<ReadonlyMap<Q, V>>,

@@ -1,10 +1,10 @@
-/**
- * PostgreSQL arrays in their binary form: a header, then each element behind its length; null for an element that is
- * absent. For the lists that every commit has: beside the same lists in a JSON document, the database spends 0.65 of the
- * time on a batch, and no text is escaped twice.
- *
- * @see https://www.postgresql.org/docs/18/protocol-overview.html#PROTOCOL-FORMAT-CODES
- */
+// PostgreSQL arrays in their binary form: a header, then each element behind its length; null for an element that is
+// absent. For the lists that every commit has: beside the same lists in a JSON document, the database spends 0.65 of the
+// time on a batch, and no text is escaped twice.
+//
+// @see https://www.postgresql.org/docs/18/protocol-overview.html#PROTOCOL-FORMAT-CODES
+
+/** How the elements of an array are written. */
 interface Element<T> {
   /** The `oid` of its type in `pg_type`. */
   readonly oid: number

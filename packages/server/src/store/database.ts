@@ -55,7 +55,7 @@ export function clientConfig(connection: Connection): pg.ClientConfig {
     types,
     application_name: 'countersign',
     connectionTimeoutMillis: 5_000,
-    // Beyond the server's own limit for a statement: only one that cannot be reached any more lets it come to this.
+    // Above the server's own statement limit: only reached when the server is unreachable.
     query_timeout: 6_000,
     keepAlive: true,
     // Everything that a request reads has an index. A plan that was made, and kept, when a table was small would go on

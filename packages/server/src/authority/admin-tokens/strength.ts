@@ -63,7 +63,7 @@ export function judgeToken(creator: AdminActor, wish: TokenWish): Judged {
 
 function excess(creator: AdminActor, token: TokenStrength): string | undefined {
   const missing = token.capabilities.find((capability) => !creator.capabilities.has(capability))
-  if (missing !== undefined) return `your token has not the capability ${missing}`
+  if (missing !== undefined) return `your token lacks the capability ${missing}`
   if (token.maxAal !== null && (creator.maxAal === null || !meetsAal(creator.maxAal, token.maxAal))) {
     return 'max_aal is above that of your token'
   }

@@ -35,7 +35,7 @@ export async function insertSecret(
 
 /**
  * Remembers someone as one who may hold what the application authenticates with, though no secret was shown to them:
- * who registered its keys, who owned it before. They may never approve for it. The row is a secret nobody has, ended.
+ * who registered its keys, who owned it before. They may never approve for it. It is stored as an expired secret nobody has.
  */
 export async function rememberHolder(
   tx: Tx,

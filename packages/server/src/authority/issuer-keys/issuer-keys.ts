@@ -6,9 +6,9 @@ import { fetchJwks, type JwksFailure } from './fetch-jwks.js'
 
 /** Fetched keys are looked at again after this long, without anyone waiting. In milliseconds, as all here. */
 const REFRESH_AFTER = 5 * 60_000
-/** Older keys are not used before they were looked at again, */
+/** Older keys are refetched before use. */
 const FRESH_FOR = 10 * 60_000
-/** unless the issuer does not answer; then they serve until they are this old. */
+/** The oldest keys used when the issuer is down. */
 const STALE_FOR = 60 * 60_000
 /** An unknown `kid` makes the keys be fetched again, at most this often. */
 const COOLDOWN = 30_000

@@ -140,7 +140,7 @@ function readWait(text: string | undefined): number {
   if (text === undefined) return 0
   const seconds = /^\d{1,3}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
   if (seconds > LONGEST_WAIT_SECONDS) {
-    throw new OAuthError('invalid_request', `wait is a whole number of seconds, ${LONGEST_WAIT_SECONDS} at most`)
+    throw new OAuthError('invalid_request', `wait must be a whole number of seconds, ${LONGEST_WAIT_SECONDS} at most`)
   }
   return seconds
 }

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * Every table of the service. Three rules hold throughout:
+ * The tables of the service. Three rules hold throughout:
  *
  * - Primary keys start with the zone and every query names it, so nothing crosses a tenant boundary by a forgotten join.
  * - There are no foreign keys on hot tables: order comes from the zone's lock (see `commit`), not from key checks.

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 
-/** The one transaction: see `commit/queue.ts` for what goes in and what comes out. */
+/** The one transaction: see `commit/encode.ts` for what goes in and what comes out. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql.raw(commitBatch).execute(db)
 }

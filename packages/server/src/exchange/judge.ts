@@ -1,6 +1,5 @@
-import type { Json } from '@countersign/protocol'
+import { type Json, maxAal } from '@countersign/protocol'
 import { sessionStanding } from '../authority/assurance.js'
-import type { Session } from '../authority/session-anchors.js'
 import type { PolicyDecision } from '../policy/decision.js'
 import { type MfaDemand, mergeDemands, type StepUpDemand } from '../policy/demand.js'
 import { evaluatePolicy } from '../policy/evaluate.js'
@@ -88,7 +87,10 @@ export function judgeTargets(
   return judge(evaluate, chain, attempt.now)
 }
 
-/** Judges a request for a session mandate: nothing is decided by policy, only what the caller itself asks to raise. */
+/**
+ * Judges a request for a session mandate: nothing is decided by policy, only what the caller itself asks to raise. Nobody
+ * asks for less than the session has: a proof of less would be used up without raising anything.
+ */
 export function judgeSession(
   attempt: Attempt,
   parties: Parties,
@@ -100,7 +102,11 @@ export function judgeSession(
   const demand: MfaDemand | undefined =
     raise === undefined
       ? undefined
-      : { type: 'mfa', aal: raise.aal ?? 'aal1', ...(raise.maxAge === undefined ? {} : { maxAge: raise.maxAge }) }
+      : {
+          type: 'mfa',
+          aal: maxAal(raise.aal ?? 'aal1', standing.aal),
+          ...(raise.maxAge === undefined ? {} : { maxAge: raise.maxAge }),
+        }
   const said = { status: 'complete', determining: [], diagnostics: [] } as const
   const evaluate = (proofs: readonly ResolvedChallenge[]): PolicyDecision[] => {
     const met =

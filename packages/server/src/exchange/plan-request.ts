@@ -127,7 +127,8 @@ function planIssue(
   const consumes = first !== undefined && presented?.kind === 'resolved'
   const item = commitItem(attempt, event, {
     parties,
-    raise: parties.raise ?? elevation(it, judgement),
+    // Of both the proof is the stronger: it was asked for although the token had been counted.
+    raise: elevation(it, judgement) ?? parties.raise,
     recovery:
       request.idempotencyKey === undefined
         ? undefined

@@ -101,6 +101,34 @@ describe('a session’s level', () => {
     expect(await world.exchange(withMandate(mandate))).toMatchObject({ status: 200 })
   })
 
+  test('is never asked for anew below what the session has: a proof of less would be spent on nothing', async () => {
+    const { user, mandate } = await openSession({ acr: 'mfa' })
+    await pass(61)
+    const form = { ...SESSION, ...withMandate(mandate), max_age: '60' }
+    const answer = await world.exchange(form)
+    expect(answer.body).toMatchObject({ challenge_type: 'mfa', acr_values: 'aal2', max_age: 60 })
+    const retry = retryOf(answer)
+    const proof = { subject: { ...ALICE, id: user.sub }, aal: 'aal1', amr: ['pwd'], method: 'password' }
+    expect(await world.satisfy(retry.challenge_id, prover, proof)).toMatchObject({ status: 422 })
+    expect(await world.satisfy(retry.challenge_id, prover, { ...proof, aal: 'aal2' })).toMatchObject({ status: 200 })
+    const renewed = await world.exchange({ ...form, ...retry })
+    expect(claimsOf(renewed.body.access_token)).toMatchObject({ acr: 'aal2' })
+    expect(await world.exchange(form)).toMatchObject({ status: 200 })
+  })
+
+  test('rises by its proof also when the retry brings a fresher token', async () => {
+    const { user } = await openSession({ issuedAt: seconds() - 100 })
+    const asking = { ...SESSION, acr_values: 'aal2' }
+    const older = await asUser(world, { ...user, issuedAt: seconds() - 90 })
+    const retry = retryOf(await world.exchange({ ...asking, ...older }))
+    const proof = { subject: { ...ALICE, id: user.sub }, aal: 'aal2', amr: ['hwk'], method: 'webauthn' }
+    expect(await world.satisfy(retry.challenge_id, prover, proof)).toMatchObject({ status: 200 })
+    const fresher = await asUser(world, { ...user, issuedAt: seconds() - 50 })
+    const raised = await world.exchange({ ...asking, ...fresher, ...retry })
+    expect(claimsOf(raised.body.access_token)).toMatchObject({ acr: 'aal2' })
+    expect(await storedAal(user)).toBe('aal2')
+  })
+
   test('does not rise by a proof given for anything else', async () => {
     const { user, mandate } = await openSession()
     const retry = retryOf(await world.exchange(withMandate(mandate)))

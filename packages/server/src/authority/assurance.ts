@@ -83,17 +83,17 @@ export function raisedAssurance(held: TokenAssurance, fresh: TokenAssurance): To
 const BEHIND_MS = 60_000
 
 /**
- * What an authentication lacks of what is demanded of it: a higher level, or to be more recent. Without an age the demand
- * is to authenticate again: since `challengedAt`, not before it. Instants in milliseconds, `maxAge` in seconds.
+ * What an authentication lacks of what is demanded of it: a higher level, to be `maxAge` seconds old at most, or, when
+ * the demand is to authenticate `again`, to be later than `challengedAt`. Instants in milliseconds.
  */
 export function shortfall(
   authentication: { readonly aal: Aal; readonly authTime: number },
-  demand: { readonly aal: Aal; readonly maxAge?: number | undefined },
+  demand: { readonly aal: Aal; readonly maxAge?: number | undefined; readonly again: boolean },
   challengedAt: number,
   now: number,
-): 'level' | 'recency' | undefined {
+): 'level' | 'novelty' | 'recency' | undefined {
   const { aal, authTime } = authentication
   if (!meetsAal(aal, demand.aal)) return 'level'
-  const since = demand.maxAge === undefined ? challengedAt - BEHIND_MS : now - demand.maxAge * 1000
-  return authTime < since ? 'recency' : undefined
+  if (demand.again && authTime < challengedAt - BEHIND_MS) return 'novelty'
+  return demand.maxAge !== undefined && authTime < now - demand.maxAge * 1000 ? 'recency' : undefined
 }

@@ -168,14 +168,14 @@ function judgeAuthentication(hearing: Hearing, owner: Identity): Verdict {
 
 // What is below the demand now stays below it: recording it would end the wait for a proof that cannot be used.
 function lacks({ demand, createdAt }: StoredChallenge, aal: Aal, authTime: number, now: number): string | undefined {
-  const { aal: needed = DEFAULT_AAL, max_age: maxAge } = demand
-  switch (shortfall({ aal, authTime }, { aal: needed, maxAge }, createdAt, now)) {
+  const { aal: needed = DEFAULT_AAL, max_age: maxAge, again = maxAge === undefined } = demand
+  switch (shortfall({ aal, authTime }, { aal: needed, maxAge, again }, createdAt, now)) {
     case 'level':
       return `this challenge needs ${needed} or better`
+    case 'novelty':
+      return 'the authentication is older than the challenge'
     case 'recency':
-      return maxAge === undefined
-        ? 'the authentication is older than the challenge'
-        : `the authentication must be ${maxAge} seconds old at most`
+      return `the authentication must be ${maxAge} seconds old at most`
     case undefined:
       return undefined
   }

@@ -1,7 +1,7 @@
 import { type Json, maxAal } from '@countersign/protocol'
 import { sessionStanding } from '../authority/assurance.js'
 import type { PolicyDecision } from '../policy/decision.js'
-import { type MfaDemand, mergeDemands, type StepUpDemand } from '../policy/demand.js'
+import { type MfaDemand, mergeDemands, recency, type StepUpDemand } from '../policy/demand.js'
 import { evaluatePolicy } from '../policy/evaluate.js'
 import {
   type Mutable,
@@ -102,11 +102,7 @@ export function judgeSession(
   const demand: MfaDemand | undefined =
     raise === undefined
       ? undefined
-      : {
-          type: 'mfa',
-          aal: maxAal(raise.aal ?? 'aal1', standing.aal),
-          ...(raise.maxAge === undefined ? {} : { maxAge: raise.maxAge }),
-        }
+      : { type: 'mfa', aal: maxAal(raise.aal ?? 'aal1', standing.aal), ...recency(raise.maxAge) }
   const said = { status: 'complete', determining: [], diagnostics: [] } as const
   const evaluate = (proofs: readonly ResolvedChallenge[]): PolicyDecision[] => {
     const met =

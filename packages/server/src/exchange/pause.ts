@@ -3,15 +3,13 @@ import { findLive, readChallenge } from '../challenge/queries.js'
 import type { StoredChallenge } from '../challenge/record.js'
 import { newSecret } from '../challenge/secrets.js'
 import type { NewChallenge } from '../commit/item.js'
-import { type StepUpDemand, storedDemand } from '../policy/demand.js'
+import { lifeOf, type StepUpDemand, storedDemand } from '../policy/demand.js'
 import type { ResolvedChallenge } from '../policy/proof.js'
 import { newId } from '../store/ids.js'
 import type { Binding } from './binding.js'
 import type { Attempt, ExchangeDeps } from './context.js'
 import type { Parties } from './parties.js'
 import { challengeInvalid } from './refusal.js'
-
-const DEFAULT_TTL_SECONDS = 300
 
 /** A pause: the challenge the requester is to wait for, and what has to be written for it. */
 export interface Pause {
@@ -37,7 +35,7 @@ export function createPause(
   webhookPayload: (challenge: NewChallenge, expiresAt: number) => string | null,
 ): Pause {
   const { secret, hash } = newSecret()
-  const ttlSeconds = demand.ttlSeconds ?? DEFAULT_TTL_SECONDS
+  const ttlSeconds = lifeOf(demand)
   const expiresAt = attempt.now + ttlSeconds * 1000
   const challenge: NewChallenge = {
     id: newId(attempt.now),

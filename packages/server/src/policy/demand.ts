@@ -9,8 +9,10 @@ export interface MfaDemand extends Particulars {
   readonly type: 'mfa'
   /** The level to reach. */
   readonly aal: Aal
-  /** How long ago the user may have authenticated; absent, it must be since the challenge was made. */
+  /** How long ago the user may have authenticated. */
   readonly maxAge?: number
+  /** Whether it must be since the challenge was made: so it is where no age is named, also once an age is merged in. */
+  readonly again: boolean
 }
 
 /** That so many people approve. */
@@ -30,6 +32,8 @@ interface Particulars {
 }
 
 const KEYS: ReadonlySet<string> = new Set(['type', 'aal', 'max_age', 'approvals', 'ttl_seconds', 'reason', 'policy'])
+/** How long a challenge lives when its demand does not say. */
+const DEFAULT_TTL = 300
 const MIN_TTL = 60
 const MAX_TTL = 86_400
 const MOST_APPROVALS = 16
@@ -42,7 +46,7 @@ const MOST_REASON = 500
  * @returns undefined for anything malformed, unknown or meant for another type: then nothing is demanded, and denied
  * @example
  * ```ts
- * parseDemand('mfa')                                     // { type: 'mfa', aal: 'aal2' }
+ * parseDemand('mfa')                                     // { type: 'mfa', aal: 'aal2', again: true }
  * parseDemand({ type: 'human_approval', approvals: 2 })  // { type: 'human_approval', approvals: 2 }
  * parseDemand({ type: 'mfa', approvals: 2 })             // undefined
  * ```
@@ -66,12 +70,22 @@ export function parseDemand(value: unknown): StepUpDemand | undefined {
   switch (type) {
     case 'mfa':
       // More than one factor is aal2 by definition.
-      return { type, aal: isAal(aal) ? aal : 'aal2', ...(typeof maxAge === 'number' ? { maxAge } : {}), ...more }
+      return { type, aal: isAal(aal) ? aal : 'aal2', ...recency(maxAge), ...more }
     case 'human_approval':
       return { type, approvals: typeof approvals === 'number' ? approvals : 1, ...more }
     case 'software_attestation':
       return { type, ...more }
   }
+}
+
+/** How recent an authentication must be: of an age that is named, or new. */
+export function recency(maxAge: unknown): Pick<MfaDemand, 'maxAge' | 'again'> {
+  return typeof maxAge === 'number' ? { maxAge, again: false } : { again: true }
+}
+
+/** How long a demand's challenge lives, in seconds. */
+export function lifeOf({ ttlSeconds }: StepUpDemand): number {
+  return ttlSeconds ?? DEFAULT_TTL
 }
 
 function isWhole(value: unknown, least: number, most: number): value is number {
@@ -89,12 +103,12 @@ export function mergeDemands(demands: readonly StepUpDemand[]): StepUpDemand[] {
 }
 
 function stricter(a: StepUpDemand, b: StepUpDemand): StepUpDemand {
-  const ttlSeconds = least(a.ttlSeconds, b.ttlSeconds)
   const reason = a.reason ?? b.reason
-  const more = { ...(ttlSeconds === undefined ? {} : { ttlSeconds }), ...(reason === undefined ? {} : { reason }) }
+  const more = { ttlSeconds: Math.min(lifeOf(a), lifeOf(b)), ...(reason === undefined ? {} : { reason }) }
   if (a.type === 'mfa' && b.type === 'mfa') {
     const maxAge = least(a.maxAge, b.maxAge)
-    return { type: 'mfa', aal: maxAal(a.aal, b.aal), ...(maxAge === undefined ? {} : { maxAge }), ...more }
+    const again = a.again || b.again
+    return { type: 'mfa', aal: maxAal(a.aal, b.aal), ...(maxAge === undefined ? {} : { maxAge }), again, ...more }
   }
   if (a.type === 'human_approval' && b.type === 'human_approval') {
     return { type: 'human_approval', approvals: Math.max(a.approvals, b.approvals), ...more }
@@ -106,12 +120,14 @@ function least(a: number | undefined, b: number | undefined): number | undefined
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }
 
-/** A demand as its challenge keeps it. */
+/** A demand as its challenge keeps it. Without an age it is to authenticate again, so only beside one that has to be said. */
 export function storedDemand(demand: StepUpDemand): Demand {
   const reason = demand.reason === undefined ? {} : { reason: demand.reason }
   switch (demand.type) {
-    case 'mfa':
-      return { aal: demand.aal, ...(demand.maxAge === undefined ? {} : { max_age: demand.maxAge }), ...reason }
+    case 'mfa': {
+      const { aal, maxAge, again } = demand
+      return { aal, ...(maxAge === undefined ? {} : { max_age: maxAge, ...(again ? { again } : {}) }), ...reason }
+    }
     case 'human_approval':
       return { approvals: demand.approvals, ...reason }
     case 'software_attestation':

@@ -32,6 +32,23 @@ test('several demands merge into the strictest of each type, in the order in whi
   })
 })
 
+test('what a demand leaves open counts as what it then means, not as nothing', () => {
+  const merged = (...demands: unknown[]) =>
+    readResult({ ...complete, diagnostics: demands.map((demand) => ({ step_up_required: demand })) })
+  // Five minutes, and an authentication since the challenge was made.
+  expect(merged('human_approval', { type: 'human_approval', ttl_seconds: 86_400 })).toMatchObject({
+    demands: [{ type: 'human_approval', ttlSeconds: 300 }],
+  })
+  const aged = { type: 'mfa', max_age: 3_600 }
+  for (const demands of [
+    ['mfa', aged, aged],
+    [aged, 'mfa'],
+  ]) {
+    expect(merged(...demands)).toMatchObject({ demands: [{ type: 'mfa', maxAge: 3_600, again: true }] })
+  }
+  expect(merged(aged, aged)).toMatchObject({ demands: [{ type: 'mfa', maxAge: 3_600, again: false }] })
+})
+
 test('a demand that is malformed or unknown denies, and says so', () => {
   for (const demand of [
     'sms',

@@ -244,6 +244,8 @@ export interface RecoveriesTable {
 export interface Demand {
   readonly aal?: Aal | undefined
   readonly max_age?: number | undefined
+  /** That the authentication must also be later than the challenge; always so without `max_age`. */
+  readonly again?: boolean | undefined
   readonly approvals?: number | undefined
   readonly reason?: string | undefined
 }

@@ -83,6 +83,26 @@ test('a proof that has grown older than policy accepts pauses the exchange anew'
   await pausesAnew(retry, [prover], MFA)
 })
 
+test('of demands that merge each holds: the shortest life, and an authentication both recent and new', async () => {
+  const age = { type: 'mfa', max_age: 3600, ttl_seconds: 86_400 }
+  const policy = referencePolicy().replace('{"step_up_required": "mfa"}', (one) => {
+    return `${one}, {"step_up_required": ${JSON.stringify(age)}}`
+  })
+  await activatePolicy(world, policy)
+  const answer = await own.exchange({})
+  expect(answer.body).toMatchObject({ challenge_type: 'mfa', acr_values: 'aal2', max_age: 3600 })
+  const retry = retryOf(answer)
+  const { created_at, expires_at } = await challengeRow(service, retry.challenge_id)
+  expect(expires_at.getTime() - created_at.getTime()).toBe(300_000)
+  const at = Math.floor(created_at.getTime() / 1000)
+  for (const auth_time of [at - 1800, at - 120]) {
+    const proof = await own.satisfy(retry.challenge_id, prover, { ...MFA, auth_time })
+    expect(proof).toMatchObject({ status: 422, body: { code: 'proof_insufficient' } })
+  }
+  expect((await own.satisfy(retry.challenge_id, prover, { ...MFA, auth_time: at })).status).toBe(200)
+  expect((await own.exchange(retry)).status).toBe(200)
+})
+
 test('a proof that policy does not ask for any more is neither needed nor used up', async () => {
   const retry = await proved({ type: 'mfa' })
   await activatePolicy(world, 'package countersign.authz\n\nallow contains "everybody"\n')

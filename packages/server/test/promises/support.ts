@@ -93,6 +93,7 @@ export async function challengeRow(service: Pick<TestService, 'database'>, id: s
     consumed_at: Date | null
     consumed_by: string | null
     predecessor_id: string | null
+    created_at: Date
     expires_at: Date
   }>(service, 'SELECT * FROM step_up_challenges WHERE id = $1', [id])
   if (row === undefined) throw new Error(`there is no challenge ${id}`)

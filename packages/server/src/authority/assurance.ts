@@ -79,6 +79,15 @@ export function raisedAssurance(held: TokenAssurance, fresh: TokenAssurance): To
   return stronger || later ? fresh : undefined
 }
 
+/**
+ * Whether a token tells of the authentication that a session stands on, or of an earlier one. However fresh, such a token
+ * brings back no level that has lapsed since.
+ */
+export function tellsNothingNew(held: TokenAssurance, fresh: TokenAssurance): boolean {
+  const later = (fresh.authTime ?? 0) - (held.authTime ?? 0)
+  return later < 0 || (later === 0 && fresh.acr === held.acr && fresh.amr.join('\0') === held.amr.join('\0'))
+}
+
 // An authentication service's clock may be behind the database's.
 const BEHIND_MS = 60_000
 

@@ -5,7 +5,7 @@ import { type Db, prepared, type Statement } from '../store/database.js'
 import { andThen, type Eventual } from '../store/eventual.js'
 import { LruMap } from '../store/lru-map.js'
 import { type SessionsTable, subjectKey, type ZoneSettings } from '../store/tables.js'
-import { hasLapsedIdle } from './assurance.js'
+import { currentAal, hasLapsedIdle } from './assurance.js'
 
 /** A session as exchanges and decisions stand on it; instants in milliseconds. */
 export interface Session {
@@ -34,6 +34,8 @@ export interface Session {
 const MOST_HELD = 100_000
 const TOUCH_EVERY_MS = 60_000
 const ANOTHER_LOOK_MS = 5 * TOUCH_EVERY_MS
+/** How long another node may know of a use that is not written yet: uses are noted and written once a minute. */
+const UNWRITTEN_MS = 2 * TOUCH_EVERY_MS
 
 /**
  * The sessions of this node, read many at a time and kept. Like snapshots they may lag behind: a commit names the
@@ -102,13 +104,27 @@ export class SessionAnchors {
 
   /**
    * Notes that a session was used; written in the background, outside its version. One that was idle for so long that
-   * its level has lapsed is not noted, or its use would bring the level back: only a new proof does.
+   * its level has lapsed is not noted, or its use would bring the level back: only a new proof does. See {@link leftOf}.
    */
   touch(session: Session, settings: ZoneSettings, now: number): void {
     const { aal, authTime } = session
     if (hasLapsedIdle({ aal, authTime, lastUsedAt: this.lastUsedAt(session) }, settings, now)) this.forget(session.id)
     else if (now - session.lastUsedAt >= TOUCH_EVERY_MS)
       this.#lastUsed.set(session.id, { zone: session.zoneId, at: now })
+  }
+
+  /**
+   * The level that is left of a session's when its own has lapsed because nobody used it, and no node can know better;
+   * undefined otherwise. Once that is written, further use counts for what is left.
+   */
+  leftOf(session: Session, settings: ZoneSettings, now: number): Aal | undefined {
+    const { aal, authTime } = session
+    const lastUsedAt = this.lastUsedAt(session)
+    if (aal === 'aal1' || now - lastUsedAt <= UNWRITTEN_MS) return undefined
+    const proved = { aal, authTime, lastUsedAt }
+    const used = { ...proved, lastUsedAt: lastUsedAt + UNWRITTEN_MS }
+    const left = currentAal(proved, settings, now)
+    return hasLapsedIdle(used, settings, now) && currentAal(used, settings, now) === left ? left : undefined
   }
 
   /** When a session was last used, counting what is not written yet. */

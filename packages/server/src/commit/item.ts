@@ -29,7 +29,7 @@ export interface NewSession extends Assurance {
   readonly expiresAt: number
 }
 
-/** New assurance for a session that stands; its anchor must be among the item's. */
+/** New assurance for a session that stands, or what is left of a level that lapsed; its anchor must be among the item's. */
 export interface Raise extends Assurance {
   readonly sessionId: string
   readonly tokenIssuedAt: number | null

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type Identity, sameIdentity } from '@countersign/protocol'
-import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
+import { raisedAssurance, sessionStanding, tellsNothingNew } from '../authority/assurance.js'
 import type { IssuerKeys } from '../authority/issuer-keys/issuer-keys.js'
 import type { Found, Session, SessionAnchors } from '../authority/session-anchors.js'
 import { type Application, hasOrigin, type ZoneSnapshot } from '../authority/snapshot.js'
@@ -24,7 +24,7 @@ export interface Parties {
   readonly anchors: readonly Anchor[]
   /** Set when the session begins with this request. */
   readonly open: NewSession | undefined
-  /** Set when a fresher token proves more than the session had. */
+  /** Set when a fresher token proves more than the session had, or its level has lapsed. */
   readonly raise: Raise | undefined
   readonly act: ActClaim | undefined
   readonly subjectClaims: { readonly [claim: string]: unknown } | undefined
@@ -239,6 +239,7 @@ function openUserSession(context: PartiesContext, subject: VerifiedSubject, keyH
 // Only a token issued after the one the session knows can say anything new about it.
 function raiseOf(context: PartiesContext, session: Session, subject: VerifiedSubject): Raise | undefined {
   if (session.tokenIssuedAt !== null && subject.issuedAt <= session.tokenIssuedAt) return undefined
+  if (tellsNothingNew(session, subject)) return undefined
   const lastUsedAt = context.sessions.lastUsedAt(session)
   const { aal } = sessionStanding(session, context.snapshot.settings, context.now, lastUsedAt)
   const { acr, amr, authTime } = subject

@@ -48,7 +48,7 @@ export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: b
   let it: Case | undefined
   try {
     const resolving = resolveParties(request, { snapshot, application, sessions, issuerKeys, baseUrl, now })
-    const parties = resolving instanceof Promise ? await resolving : resolving
+    const parties = asLeft(deps, attempt, resolving instanceof Promise ? await resolving : resolving)
     it = { deps, attempt, parties, binding: new Binding(request, parties) }
     if (request.resources.length === 0 && request.scopes.length > 0) {
       throw new Refusal('invalid_scope', 'scope_without_resource', 'scopes belong to resources; name the resource too')
@@ -64,6 +64,15 @@ export async function planRequest(deps: ExchangeDeps, attempt: Attempt, again: b
     const throttle = failed ? { applicationId: application.id, principalId: principalOf(parties), failed } : undefined
     return planRefusal(attempt, error, { parties, throttle })
   }
+}
+
+// A session whose level has lapsed idle is written down with what is left, with the first outcome that stands on it.
+function asLeft({ sessions }: ExchangeDeps, { snapshot, now }: Attempt, parties: Parties): Parties {
+  const aal = sessions.leftOf(parties.session, snapshot.settings, now)
+  if (aal === undefined) return parties
+  const session = { ...parties.session, aal }
+  const { id, acr, amr, authTime, tokenIssuedAt } = session
+  return { ...parties, session, raise: { sessionId: id, aal, acr, amr, authTime, tokenIssuedAt } }
 }
 
 async function readPast({ deps, attempt, parties, binding }: Case): Promise<Past> {

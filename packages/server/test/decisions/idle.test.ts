@@ -59,6 +59,30 @@ test('a level that lapsed idle stays lapsed however often the session is used, u
   expect(await transfer(String(raised.body.access_token))).toMatchObject({ status: 200 })
 })
 
+test('what is left of a level that lapsed idle stays as long as the session is used, and no old login brings more back', async () => {
+  const loggedIn = await seconds()
+  const login = { sub: 'erin', sid: 'e', acr: 'phr', auth_time: loggedIn }
+  const token = async () => asUser(world, { ...login, issuedAt: await seconds() })
+  const level = async (form: object) => claimsOf((await world.exchange({ ...SESSION, ...form })).body.access_token).acr
+  const first = await token()
+  expect(await level(first)).toBe('aal3')
+  await passTime(service, 16 * MINUTE)
+  expect(await level(first)).toBe('aal2')
+  for (let minutes = 24; minutes < 120; minutes += 8) {
+    await passTime(service, 8 * MINUTE)
+    // A token that is renewed tells of the same login.
+    expect(await level(minutes % 16 === 0 ? first : await token()), `after ${minutes} minutes`).toBe('aal2')
+  }
+  expect(await level(await asUser(world, { ...login, auth_time: await seconds(), issuedAt: await seconds() }))).toBe(
+    'aal3',
+  )
+  await passTime(service, 63 * MINUTE)
+  for (let uses = 0; uses < 3; uses++) {
+    expect(await level(await token())).toBe('aal1')
+    await passTime(service, 8 * MINUTE)
+  }
+})
+
 test('a session that is in use on one node does not lapse on another', async () => {
   const busy = await testService({ beside: service })
   const dave = await asUser(world, { sub: 'dave', sid: 'd', acr: 'mfa', issuedAt: await seconds() })

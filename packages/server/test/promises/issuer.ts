@@ -14,7 +14,14 @@ const zones = new Map<string, Promise<unknown>>()
 /** A token of the tests' identity provider, which the world's zone trusts from now on. Times in seconds. */
 export async function userToken(
   world: World,
-  claims: { readonly sub: string; readonly sid?: string; readonly issuedAt?: number; readonly acr?: string },
+  claims: {
+    readonly sub: string
+    readonly sid?: string
+    readonly issuedAt?: number
+    /** The same as `issuedAt` by default. */
+    readonly auth_time?: number
+    readonly acr?: string
+  },
 ): Promise<string> {
   const { privateKey, publicKey } = await keys
   const jwk = { ...(await exportJWK(publicKey)), kid: 'test', alg: 'ES256', use: 'sig' }
@@ -24,7 +31,7 @@ export async function userToken(
       issuer: ISSUER,
       audience: AUDIENCE,
       jwks: { keys: [jwk] },
-      aal: { acr: { mfa: 'aal2' }, amr: {} },
+      aal: { acr: { mfa: 'aal2', phr: 'aal3' }, amr: {} },
     })
   zones.set(world.zoneId, trusted)
   await trusted

@@ -170,6 +170,8 @@ describe('a client assertion', () => {
       [{ exp: SECONDS }, 'assertion_expired'],
       [{ exp: SECONDS + 301 }, 'assertion_lives_too_long'],
       [{ exp: 1e300 }, 'assertion_lives_too_long'],
+      [{ iat: SECONDS - 3600, exp: SECONDS + 240 }, 'assertion_lives_too_long'],
+      [{ iat: SECONDS - 61, exp: SECONDS + 300 }, 'assertion_lives_too_long'],
       [{ exp: 'never' }, 'assertion_expired'],
       [{ nbf: SECONDS + 61 }, 'assertion_from_the_future'],
       [{ iat: SECONDS + 61 }, 'assertion_from_the_future'],
@@ -182,9 +184,14 @@ describe('a client assertion', () => {
     for (const [claims, reason] of cases) {
       expect({ claims, result: await withAssertion({ claims: claims ?? {} }) }).toMatchObject({ result: { reason } })
     }
-    expect(await withAssertion({ claims: { aud: [ISSUER], exp: SECONDS + 300, jti: 'x'.repeat(256) } })).toMatchObject({
-      kind: 'authenticated',
-    })
+    for (const claims of [
+      { aud: [ISSUER], exp: SECONDS + 300, jti: 'x'.repeat(256) },
+      { iat: SECONDS - 60, exp: SECONDS + 300 },
+      { iat: SECONDS - 290, exp: SECONDS + 10 },
+      { iat: undefined, exp: SECONDS + 300 },
+    ]) {
+      expect({ claims, result: await withAssertion({ claims }) }).toMatchObject({ result: { kind: 'authenticated' } })
+    }
   })
 
   it('is refused when another key, another algorithm or a shared secret signed it', async () => {

@@ -6,10 +6,10 @@ import type { Application } from '../snapshot.js'
 /** The algorithms a client assertion may be signed with, as the metadata announces them. */
 export const ASSERTION_ALGORITHMS = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA'] as const
 
-/** The longest life of an assertion, counted from when it is seen. In milliseconds. */
+/** The longest life of an assertion, counted from when it is seen, and from when it says it was issued. In milliseconds. */
 const LONGEST_LIFE = 5 * 60 * 1000
 const LONGEST_JTI = 256
-/** How far ahead of ours a client's clock may be. In milliseconds. */
+/** How far ahead of ours a client's clock may be, and how far back a client that fears so may date. In milliseconds. */
 const SKEW = 60 * 1000
 
 const ALGORITHMS: ReadonlySet<string> = new Set(ASSERTION_ALGORITHMS)
@@ -55,7 +55,8 @@ export function readAssertion(assertion: string, issuer: string, now: number): C
   if (typeof sub !== 'string' || iss !== sub) return 'assertion_subject'
   if (aud !== issuer && !(Array.isArray(aud) && aud.length === 1 && aud[0] === issuer)) return 'assertion_audience'
   if (typeof exp !== 'number' || exp * 1000 <= now) return 'assertion_expired'
-  if (exp * 1000 > now + LONGEST_LIFE) return 'assertion_lives_too_long'
+  const issued = typeof iat === 'number' ? iat * 1000 + SKEW : now
+  if (exp * 1000 > Math.min(now, issued) + LONGEST_LIFE) return 'assertion_lives_too_long'
   if (!isPast(nbf, now) || !isPast(iat, now)) return 'assertion_from_the_future'
   if (typeof jti !== 'string' || jti === '' || jti.length > LONGEST_JTI) return 'assertion_jti'
   const jtiHash = createHash('sha256').update(sub).update('\0').update(jti).digest()

@@ -46,7 +46,10 @@ describe('what comes in', () => {
     ['net.lookup_ip_addr', 'net.lookup_ip_addr("a.example")'],
     ['opa.runtime', 'opa.runtime()'],
     ['rand.intn', 'rand.intn("a", 5)'],
-  ])('%s reaches outside and is refused with the line', async (name, call) => {
+    ['uuid.rfc4122', 'uuid.rfc4122("a")'],
+    ['io.jwt.encode_sign', 'io.jwt.encode_sign({"alg": "ES256"}, {}, input.key)'],
+    ['io.jwt.encode_sign_raw', 'io.jwt.encode_sign_raw(`{"alg": "PS256"}`, "{}", input.key)'],
+  ])('%s reaches outside or differs between two runs, and is refused with the line', async (name, call) => {
     const refused = await upload(`package countersign.authz\n\nx := ${call}\n`)
     expect(refused.status).toBe(422)
     const errors = refused.body.errors as { line: number; message: string }[]

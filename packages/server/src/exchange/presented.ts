@@ -47,9 +47,9 @@ export async function lookAtChallenge(
   refuseDuringCooldown(reading)
   const { challenge, now } = reading
   const secretHash = hashSecret(response)
-  if (challenge === undefined || !secretMatches(secretHash, challenge.secretHashes)) {
-    throw new FailedProof('wrong_secret')
-  }
+  // Nobody can guess the secret of what is not there; it may have been swept since.
+  if (challenge === undefined) throw challengeInvalid('unknown_challenge')
+  if (!secretMatches(secretHash, challenge.secretHashes)) throw new FailedProof('wrong_secret')
   if (!isBoundTo(challenge, parties, binding, principalId)) throw new FailedProof('wrong_binding')
   const state = chainState(challenge, now)
   if (state === 'rejected')

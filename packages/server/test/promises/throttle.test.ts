@@ -25,14 +25,24 @@ afterAll(async () => {
   await service.close()
 })
 
-function wrongProof(): Form {
-  return { challenge_id: randomUUID(), challenge_response: randomBytes(32).toString('base64url') }
+function secret(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** A challenge that there is not, or not any more. */
+function unknown(): Form {
+  return { challenge_id: randomUUID(), challenge_response: secret() }
+}
+
+/** A challenge of its own application, presented with a secret that nobody was given. */
+async function wrongProof(own: World, form: Form = {}): Promise<Form> {
+  const { challenge_id } = await paused(own, form)
+  return { ...form, challenge_id, challenge_response: secret() }
 }
 
 async function fail(own: World, times: number, form: Form = {}): Promise<void> {
-  for (let time = 0; time < times; time++) {
-    expect(await own.exchange({ ...form, ...wrongProof() })).toMatchObject(CHALLENGE_INVALID)
-  }
+  const wrong = await wrongProof(own, form)
+  for (let time = 0; time < times; time++) expect(await own.exchange(wrong)).toMatchObject(CHALLENGE_INVALID)
 }
 
 const COOLDOWN = {
@@ -43,7 +53,7 @@ const COOLDOWN = {
 /** That whatever carries a challenge is told to wait, on these nodes. */
 async function expectCooldown(own: World, form: Form = {}, nodes = [service, beside]): Promise<void> {
   for (const { url } of nodes) {
-    const answer = await own.exchange({ ...form, ...wrongProof() }, { url })
+    const answer = await own.exchange({ ...form, ...unknown() }, { url })
     expect(answer).toMatchObject(COOLDOWN)
     const seconds = Number(answer.headers.get('retry-after'))
     expect(seconds).toBeGreaterThan(0)
@@ -57,13 +67,13 @@ describe('5 wrong proofs in 2 minutes start a cooldown', () => {
     const retry = await paused(own)
     const used = await paused(own, { scope: 'read' })
     expect((await own.satisfy(used.challenge_id, prover, MFA)).status).toBe(200)
-    // Five ways to be wrong: an unknown id, no id at all, another's secret, another binding, one character.
+    // Five ways to be wrong: another's secret, another's challenge, another binding, one character, none of them.
     const wrong: Form[] = [
-      wrongProof(),
-      { challenge_id: 'nonsense', challenge_response: retry.challenge_response },
       { ...retry, challenge_response: used.challenge_response },
+      { ...retry, challenge_id: used.challenge_id },
       { ...used, scope: 'transfer' },
       { ...retry, challenge_response: `${retry.challenge_response}A` },
+      { ...retry, challenge_response: secret() },
     ]
     for (const form of wrong) expect(await own.exchange(form)).toMatchObject(CHALLENGE_INVALID)
 
@@ -81,7 +91,7 @@ describe('5 wrong proofs in 2 minutes start a cooldown', () => {
     const joined = await paused(own)
     expect(joined.challenge_id).toBe(retry.challenge_id)
     expect((await own.satisfy(retry.challenge_id, prover, MFA)).status).toBe(200)
-    const wrongClient = await own.exchange({ ...wrongProof(), client_secret: 'wrong' })
+    const wrongClient = await own.exchange({ ...unknown(), client_secret: 'wrong' })
     expect(wrongClient).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
 
     await passTime([service, beside], 280)
@@ -93,8 +103,9 @@ describe('5 wrong proofs in 2 minutes start a cooldown', () => {
 
   test('wherever they arrive: of 64 at once on two nodes exactly 5 are looked at', async () => {
     const own = await furtherApplication(world)
+    const wrong = await wrongProof(own)
     const answers = await Promise.all(
-      Array.from({ length: 64 }, (_none, n) => own.exchange(wrongProof(), { url: (n % 2 ? beside : service).url })),
+      Array.from({ length: 64 }, (_none, n) => own.exchange(wrong, { url: (n % 2 ? beside : service).url })),
     )
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(5)
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(59)
@@ -122,14 +133,21 @@ describe('5 wrong proofs in 2 minutes start a cooldown', () => {
     await expectCooldown(own)
   })
 
-  test('asking early, joining, and an answer that was given before are no failures', async () => {
+  test('asking early, joining, an answer that was given before and a challenge that is gone are no failures', async () => {
     const own = await furtherApplication(world)
     const retry = await paused(own)
     for (let time = 0; time < 6; time++) expect((await own.exchange(retry)).status).toBe(401)
     await own.satisfy(retry.challenge_id, prover, MFA)
     expect((await own.exchange(retry)).status).toBe(200)
-    for (let time = 0; time < 6; time++) expect(await own.exchange(retry)).toMatchObject(CHALLENGE_INVALID)
-    await fail(own, 5)
+    const nonsense = { ...retry, challenge_id: 'nonsense' }
+    const known = await own.exchange(await wrongProof(own))
+    for (const form of [retry, unknown(), nonsense]) {
+      for (let time = 0; time < 6; time++) {
+        const { body, status } = await own.exchange(form)
+        expect({ status, ...body }).toEqual({ status: known.status, ...known.body, requestId: expect.any(String) })
+      }
+    }
+    await fail(own, 4)
     await expectCooldown(own)
   })
 })
@@ -154,7 +172,7 @@ describe('nobody can freeze another', () => {
     await fail(own, 5, maria)
     await expectCooldown(own, maria)
     for (const form of [{}, await asUser(world, { sub: 'nora' })]) {
-      expect(await own.exchange({ ...form, ...wrongProof() })).toMatchObject(CHALLENGE_INVALID)
+      expect(await own.exchange(await wrongProof(own, form))).toMatchObject(CHALLENGE_INVALID)
     }
   })
 })

@@ -129,9 +129,11 @@ export class Exchange {
         return this.#settle(attempt, planRefusal({ ...attempt, once: undefined }, refusal))
       }
       case 'capped': {
-        const refusal = new Refusal('slow_down', 'too_many_challenges', 'too many challenges wait for this principal', {
-          retryAfter: 30,
-        })
+        const [reason, detail] =
+          plan.item.join === undefined
+            ? (['too_many_challenges', 'too many challenges wait for this principal'] as const)
+            : (['too_many_joins', 'too many wait for the challenge of this very request'] as const)
+        const refusal = new Refusal('slow_down', reason, detail, { retryAfter: 30 })
         return this.#settle(attempt, planRefusal(attempt, refusal))
       }
     }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestService, testService } from '../support/service.js'
 import { type Answer, adminOk, createWorld, type Form, referencePolicy, type World } from '../support/world.js'
 import { asUser } from './issuer.js'
-import { furtherApplication, MFA, passTime, paused, proverToken, query, retryOf } from './support.js'
+import { furtherApplication, ledgerOf, MFA, passTime, paused, proverToken, query, retryOf } from './support.js'
 
 let service: TestService
 let beside: TestService
@@ -20,13 +20,9 @@ afterAll(async () => {
   await service.close()
 })
 
-const TOO_MANY = {
-  status: 429,
-  body: { error: 'slow_down', error_description: expect.stringMatching(/^too_many_challenges: /) },
-}
-
-function expectTooMany(answer: Answer): void {
-  expect(answer).toMatchObject(TOO_MANY)
+function expectTooMany(answer: Answer, reason = 'too_many_challenges'): void {
+  const body = { error: 'slow_down', error_description: expect.stringMatching(new RegExp(`^${reason}: `)) }
+  expect(answer).toMatchObject({ status: 429, body })
   expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
 }
 
@@ -46,7 +42,10 @@ describe('one live challenge for one request', () => {
     const joined = answers.filter(({ status }) => status === 401).map(retryOf)
     expect(joined).toHaveLength(8)
     expect(new Set(joined.map(({ challenge_id: id }) => id)).size).toBe(1)
-    for (const answer of answers.filter(({ status }) => status !== 401)) expectTooMany(answer)
+    for (const answer of answers.filter(({ status }) => status !== 401)) expectTooMany(answer, 'too_many_joins')
+    const events = (await ledgerOf(service, world.zoneId)).map(({ event }) => event)
+    const refused = events.filter(({ application_id: id, reason }) => id === own.application.id && reason !== undefined)
+    expect(refused.map(({ reason }) => reason)).toEqual(Array.from({ length: 56 }, () => 'too_many_joins'))
     const [first] = joined
     if (first === undefined) throw new Error('nobody was paused')
     const stored = 'SELECT hash FROM challenge_secrets WHERE challenge_id = $1'

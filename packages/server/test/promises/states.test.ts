@@ -221,7 +221,7 @@ function answerFor(expected: Expected): Pick<Answer, 'status'> & { readonly body
     case 'cooldown':
       return { status: 429, body: { error_description: expect.stringMatching(/^challenge_cooldown: /) } }
     case 'full':
-      return { status: 429, body: { error_description: expect.stringMatching(/^too_many_challenges: /) } }
+      return { status: 429, body: { error_description: expect.stringMatching(/^too_many_joins: /) } }
   }
 }
 

@@ -2,11 +2,10 @@ import type { Aal, Identity } from '@countersign/protocol'
 import type { NewChallenge } from '../commit/item.js'
 
 /** A challenge as stored, all instants in milliseconds since the epoch. */
-export interface StoredChallenge extends Omit<NewChallenge, 'chain' | 'ttlSeconds' | 'secretHash' | 'webhookPayload'> {
+export interface StoredChallenge extends Omit<NewChallenge, 'chain' | 'secretHash' | 'webhookPayload'> {
   readonly zoneId: string
   readonly predecessorId: string | null
   readonly createdAt: number
-  readonly expiresAt: number
   readonly satisfiedAt: number | null
   readonly rejectedAt: number | null
   readonly consumedAt: number | null

@@ -120,7 +120,7 @@ function encodeRest(items: readonly CommitItem[]): string | null {
         binding: bytes(create.bindingHash),
         chain: create.chain,
         predecessor: create.chain[0] ?? null,
-        ttl_seconds: create.ttlSeconds,
+        expires_at: instant(create.expiresAt),
         webhook: create.webhookPayload,
       })
       add('secrets', { id: create.id, secret: bytes(create.secretHash) })

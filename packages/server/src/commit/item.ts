@@ -53,7 +53,8 @@ export interface NewChallenge {
   readonly requestJson: string
   readonly bindingHash: Buffer
   readonly chain: readonly string[]
-  readonly ttlSeconds: number
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number
   readonly secretHash: Buffer
   readonly webhookPayload: string | null
 }

@@ -32,11 +32,10 @@ export function createPause(
   binding: Binding,
   demand: StepUpDemand,
   chain: readonly ResolvedChallenge[],
-  webhookPayload: (challenge: NewChallenge, expiresAt: number) => string | null,
+  webhookPayload: (challenge: NewChallenge) => string | null,
 ): Pause {
   const { secret, hash } = newSecret()
-  const ttlSeconds = lifeOf(demand)
-  const expiresAt = attempt.now + ttlSeconds * 1000
+  const expiresAt = attempt.now + lifeOf(demand) * 1000
   const challenge: NewChallenge = {
     id: newId(attempt.now),
     sessionId: parties.session.id,
@@ -49,15 +48,15 @@ export function createPause(
     requestJson: binding.json,
     bindingHash: binding.hash,
     chain: chain.map(({ id }) => id),
-    ttlSeconds,
+    expiresAt,
     secretHash: hash,
     webhookPayload: null,
   }
   return {
     challengeId: challenge.id,
     type: demand.type,
-    create: { ...challenge, webhookPayload: webhookPayload(challenge, expiresAt) },
-    body: pauseBody({ id: challenge.id, type: demand.type, demand: challenge.demand, expiresAt }, secret),
+    create: { ...challenge, webhookPayload: webhookPayload(challenge) },
+    body: pauseBody(challenge, secret),
   }
 }
 

@@ -250,9 +250,7 @@ function pauseFor(
 ): Eventual<Pause> {
   const { deps, attempt, parties, binding } = it
   const create = (chain: Parameters<typeof createPause>[4]): Pause =>
-    createPause(attempt, parties, binding, demand, chain, (challenge, expiresAt) =>
-      webhookPayload(deps, attempt, challenge, expiresAt),
-    )
+    createPause(attempt, parties, binding, demand, chain, (challenge) => webhookPayload(deps, attempt, challenge))
   if (presented?.kind === 'superseded') return joinSuccessor(deps, attempt, binding)
   if (presented?.kind === 'resolved') return create(presented.chain)
   // The first time nobody has asked before, most likely; if somebody has, the commit says so.
@@ -260,12 +258,7 @@ function pauseFor(
 }
 
 // Written with the challenge, in the same transaction: a zone with a webhook hears of every one.
-function webhookPayload(
-  deps: ExchangeDeps,
-  attempt: Attempt,
-  challenge: NewChallenge,
-  expiresAt: number,
-): string | null {
+function webhookPayload(deps: ExchangeDeps, attempt: Attempt, challenge: NewChallenge): string | null {
   const { snapshot, application, now } = attempt
   if (snapshot.settings.webhook === undefined) return null
   const { zoneId } = snapshot
@@ -274,7 +267,6 @@ function webhookPayload(
     applicationName: application.name,
     baseUrl: deps.baseUrl,
     now,
-    expiresAt,
   })
 }
 

@@ -151,7 +151,7 @@ test('the payload shows what is asked and holds no secret', () => {
     requestJson: '{"scopes":["transfer"]}',
     bindingHash: randomBytes(32),
     chain: [],
-    ttlSeconds: 300,
+    expiresAt: 300_000,
     secretHash,
     webhookPayload: null,
   }
@@ -160,7 +160,6 @@ test('the payload shows what is asked and holds no secret', () => {
     applicationName: 'Payments agent',
     baseUrl: 'https://auth.example',
     now: 0,
-    expiresAt: 300_000,
   })
   expect(JSON.parse(payload)).toMatchObject({
     type: 'challenge.created',

@@ -8,7 +8,6 @@ export interface WebhookContext {
   /** Where the service is found, without a slash at its end. */
   readonly baseUrl: string
   readonly now: number
-  readonly expiresAt: number
 }
 
 /**
@@ -18,7 +17,7 @@ export interface WebhookContext {
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function challengeWebhookPayload(challenge: NewChallenge, context: WebhookContext): string {
-  const { zoneId, applicationName, baseUrl, now, expiresAt } = context
+  const { zoneId, applicationName, baseUrl, now } = context
   return canonicalJson({
     type: 'challenge.created',
     timestamp: new Date(now).toISOString(),
@@ -33,7 +32,7 @@ export function challengeWebhookPayload(challenge: NewChallenge, context: Webhoo
       prover_subject: challenge.proverSubject === null ? null : { ...challenge.proverSubject },
       request: JSON.parse(challenge.requestJson) as Json,
       predecessor_id: challenge.chain[0] ?? null,
-      expires_at: new Date(expiresAt).toISOString(),
+      expires_at: new Date(challenge.expiresAt).toISOString(),
       url: `${baseUrl}/v1/zones/${zoneId}/step-up-challenges/${challenge.id}`,
     },
   })

@@ -203,16 +203,16 @@ BEGIN
     INSERT INTO step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type, demand,
         prover_subject, requesters, requester_applications, request_json, binding_hash, predecessor_id, created_at, expires_at)
       SELECT c.zone, c.id, c.session, c.principal, c.application, c.type, c.demand, c.prover_subject, c.requesters,
-        c.requester_applications, c.request, c.binding, c.predecessor, t, t + c.ttl_seconds * interval '1 second'
+        c.requester_applications, c.request, c.binding, c.predecessor, t, c.expires_at
       FROM jsonb_to_recordset(p->'creates')
         AS c(n int, zone uuid, id uuid, session uuid, principal text, application uuid, type text, demand jsonb,
              prover_subject jsonb, requesters text[], requester_applications uuid[], request text, binding bytea,
-             predecessor uuid, ttl_seconds int)
+             predecessor uuid, expires_at timestamptz)
       WHERE c.n <> ALL (dead);
     -- Most follow no other; asked so, the planner does not look through the whole zone for nothing.
     IF EXISTS (SELECT FROM jsonb_to_recordset(p->'creates') AS c(predecessor uuid) WHERE c.predecessor IS NOT NULL) THEN
-      UPDATE step_up_challenges s SET expires_at = greatest(s.expires_at, t + c.ttl_seconds * interval '1 second')
-        FROM jsonb_to_recordset(p->'creates') AS c(n int, zone uuid, chain uuid[], ttl_seconds int),
+      UPDATE step_up_challenges s SET expires_at = greatest(s.expires_at, c.expires_at)
+        FROM jsonb_to_recordset(p->'creates') AS c(n int, zone uuid, chain uuid[], expires_at timestamptz),
           unnest(c.chain) AS link(id)
         WHERE s.zone_id = c.zone AND s.id = link.id AND c.n <> ALL (dead);
     END IF;

@@ -28,9 +28,13 @@ interface Tally {
 export class Strangers {
   #minute = 0
   #tallies = new Map<string, Tally>()
+  /** Of minutes that are over, to be summed up. */
+  #over: Tally[] = []
 
   /** What to record of a failure: the event, or nothing because it was only counted. */
   failure(failure: Stranger): LedgerEvent | undefined {
+    const minute = Math.floor(failure.now / MINUTE_MS)
+    if (minute !== this.#minute) this.#turn(minute)
     const source = this.#tallies.size < MOST_SOURCES ? sourceOf(failure.ip) : 'other'
     const key = `${failure.zoneId} ${source}`
     const tally = this.#tallies.get(key) ?? { zoneId: failure.zoneId, source, count: 0 }
@@ -52,11 +56,10 @@ export class Strangers {
   /** The summaries of the minutes that are over; of the running one too when `all`. */
   summaries(now: number, all = false): LedgerEvent[] {
     const minute = Math.floor(now / MINUTE_MS)
-    if (minute === this.#minute && !all) return []
-    this.#minute = minute
-    const tallies = [...this.#tallies.values()].filter(({ count }) => count > RECORDED_EACH)
-    this.#tallies = new Map()
-    return tallies.map(({ zoneId, source, count }) => {
+    if (minute !== this.#minute || all) this.#turn(minute)
+    const over = this.#over
+    this.#over = []
+    return over.map(({ zoneId, source, count }) => {
       const fields = {
         type: 'client_authentication',
         outcome: 'failed',
@@ -66,6 +69,12 @@ export class Strangers {
       } as const
       return createEvent({ zoneId, now, fields })
     })
+  }
+
+  #turn(minute: number): void {
+    this.#minute = minute
+    for (const tally of this.#tallies.values()) if (tally.count > RECORDED_EACH) this.#over.push(tally)
+    this.#tallies = new Map()
   }
 }
 

@@ -27,8 +27,13 @@ export function checkWellFormed(value: unknown, depth = 0): void {
   }
 }
 
+/** Whether a column can hold a text. */
+export function isStorable(text: string): boolean {
+  return !UNSTORABLE.test(text)
+}
+
 function checkText(text: string): void {
-  if (UNSTORABLE.test(text)) {
+  if (!isStorable(text)) {
     throw new ProblemError(400, 'invalid_characters', 'the request holds U+0000 or half of a surrogate pair')
   }
 }

@@ -1,4 +1,5 @@
 import { type Aal, CHALLENGE_TYPES, type ChallengeType, isAal, isChallengeType, maxAal } from '@countersign/protocol'
+import { isStorable } from '../http/well-formed.js'
 import type { Demand } from '../store/tables.js'
 
 /** What policy demands before it allows. Ages and lives in seconds. */
@@ -62,7 +63,7 @@ export function parseDemand(value: unknown): StepUpDemand | undefined {
   if (maxAge !== undefined && !(type === 'mfa' && isWhole(maxAge, 0, MOST_AGE))) return undefined
   if (approvals !== undefined && !(type === 'human_approval' && isWhole(approvals, 1, MOST_APPROVALS))) return undefined
   if (ttlSeconds !== undefined && !isWhole(ttlSeconds, MIN_TTL, MAX_TTL)) return undefined
-  if (reason !== undefined && !(typeof reason === 'string' && reason.length <= MOST_REASON)) return undefined
+  if (reason !== undefined && !isReason(reason)) return undefined
   const more = {
     ...(typeof ttlSeconds === 'number' ? { ttlSeconds } : {}),
     ...(typeof reason === 'string' ? { reason } : {}),
@@ -90,6 +91,10 @@ export function lifeOf({ ttlSeconds }: StepUpDemand): number {
 
 function isWhole(value: unknown, least: number, most: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
+}
+
+function isReason(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MOST_REASON && isStorable(value)
 }
 
 /** Merges demands into the strictest one of each type, in the order in which they are asked. */

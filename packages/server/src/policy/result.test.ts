@@ -58,6 +58,9 @@ test('a demand that is malformed or unknown denies, and says so', () => {
     { type: 'human_approval', aal: 'aal2' },
     { type: 'mfa', ttl_seconds: 1 },
     { type: 'mfa', more: 1 },
+    { type: 'mfa', reason: 'x'.repeat(501) },
+    { type: 'mfa', reason: 'what no column holds: \0' },
+    { type: 'mfa', reason: 'nor half of a pair: \ud83d' },
   ]) {
     expect(readResult({ ...complete, diagnostics: [{ step_up_required: demand }] })).toMatchObject({
       kind: 'deny',

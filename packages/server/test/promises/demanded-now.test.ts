@@ -120,6 +120,10 @@ test('a denial or a failure of policy leaves the challenge satisfied and unconsu
     disagrees: 'package countersign.authz\n\nresult := "allow" if true\n\nresult := "deny" if true\n',
     'denies once it is proved': referencePolicy().replace('if input.context.challenge_resolved', 'if input.no.such'),
     'asks for what nobody knows': referencePolicy('palm_reading'),
+    'asks for a reason that cannot be kept': referencePolicy().replace(
+      '"mfa"',
+      '{"type": "mfa", "reason": "\\u0000", "max_age": 0}',
+    ),
   }
   for (const [how, source] of Object.entries(failing)) {
     await activatePolicy(world, source).catch((error: Error) => expect(error.message, how).toMatch(/: 422 /))

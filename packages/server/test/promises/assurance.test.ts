@@ -29,7 +29,7 @@ afterAll(() => service.close())
 let users = 0
 
 /** A user with a session of their own, by a token of their identity provider. */
-async function openSession(more: { acr?: string; issuedAt?: number } = {}) {
+async function openSession(more: { acr?: string; issuedAt?: number; auth_time?: null } = {}) {
   const user = { sub: `user-${++users}`, sid: `sid-${users}` }
   const answer = await world.exchange({
     ...SESSION,
@@ -146,6 +146,19 @@ describe('a session’s level', () => {
     await pass(301)
     const answer = await world.exchange(withMandate(mandate))
     expect(answer.body).toMatchObject({ error: 'interaction_required', acr_values: 'aal2', max_age: 300 })
+  })
+
+  test('is shown to administrators as what it counts for: nothing without an auth_time, and less when it has lapsed', async () => {
+    const shown = async (mandate: string) => {
+      const path = `/v1/zones/${world.zoneId}/sessions/${claimsOf(mandate).sid}`
+      return (await adminOk(service, 'GET', path)).aal
+    }
+    const undated = await openSession({ acr: 'phr', auth_time: null })
+    expect([claimsOf(undated.mandate).acr, await shown(undated.mandate)]).toEqual(['aal1', 'aal1'])
+    const { mandate } = await openSession({ acr: 'phr' })
+    expect(await shown(mandate)).toBe('aal3')
+    await pass(901)
+    expect(await shown(mandate)).toBe('aal2')
   })
 
   test('aal2 lapses after an hour idle', async () => {

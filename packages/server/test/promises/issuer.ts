@@ -18,8 +18,8 @@ export async function userToken(
     readonly sub: string
     readonly sid?: string
     readonly issuedAt?: number
-    /** The same as `issuedAt` by default. */
-    readonly auth_time?: number
+    /** The same as `issuedAt` by default; null to say nothing of it. */
+    readonly auth_time?: number | null
     readonly acr?: string
   },
 ): Promise<string> {
@@ -36,7 +36,8 @@ export async function userToken(
   zones.set(world.zoneId, trusted)
   await trusted
   const { sub, issuedAt = Math.floor(Date.now() / 1000), ...more } = claims
-  return new SignJWT({ jti: randomUUID(), auth_time: issuedAt, ...more })
+  const { auth_time = issuedAt, ...rest } = more
+  return new SignJWT({ jti: randomUUID(), ...(auth_time === null ? {} : { auth_time }), ...rest })
     .setProtectedHeader({ alg: 'ES256', kid: 'test' })
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)

@@ -6,7 +6,8 @@ import { pageOf, pageQuery, pageSchema, readPage } from '../../http/pagination.j
 import { notFound, ProblemError } from '../../http/problem.js'
 import { Personal } from '../../ledger/event.js'
 import type { Clock } from '../../store/clock.js'
-import { subjectKey } from '../../store/tables.js'
+import type { Db, Tx } from '../../store/database.js'
+import { subjectKey, type ZoneSettings } from '../../store/tables.js'
 import { requireAdmin } from '../admin-tokens/authenticate.js'
 import { unprocessable } from '../administration/checks.js'
 import { type MutationDeps, mutateZone } from '../administration/mutate.js'
@@ -21,6 +22,8 @@ import {
   Uri,
   ZoneParams,
 } from '../administration/schemas.js'
+import { currentAal } from '../assurance.js'
+import { readSettings } from '../settings/queries.js'
 import {
   findSession,
   listSessions,
@@ -41,7 +44,9 @@ const SessionView = exactly({
   issuer: nullable(Uri),
   subject: Subject,
   application_id: Id,
-  aal: Type.Enum([...AALS], { description: 'What the server verified; it lapses with age and idleness.' }),
+  aal: Type.Enum([...AALS], {
+    description: 'What it counts for now: what the server verified, less what has lapsed with age or idleness.',
+  }),
   acr: nullable(Type.String()),
   amr: Type.Array(Type.String()),
   auth_time: nullable(Instant),
@@ -80,13 +85,13 @@ const ACTS = {
 
 /** Sessions: seen, suspended, resumed and revoked; and whole subjects revoked. */
 export function sessionRoutes(deps: MutationDeps & { readonly clock: Clock }) {
-  const toView = (row: SessionRow, now: number): Static<typeof SessionView> => ({
+  const toView = (row: SessionRow, settings: ZoneSettings, now: number): Static<typeof SessionView> => ({
     id: row.id,
     kind: row.kind,
     issuer: row.issuer,
     subject: row.subject,
     application_id: row.application_id,
-    aal: row.aal,
+    aal: currentAal({ aal: row.aal, authTime: row.auth_time, lastUsedAt: row.last_used_at }, settings, now),
     acr: row.acr,
     amr: row.amr,
     auth_time: toInstantOrNull(row.auth_time),
@@ -119,12 +124,13 @@ export function sessionRoutes(deps: MutationDeps & { readonly clock: Clock }) {
         const { limit: _limit, cursor: _cursor, ...filter } = request.query
         const page = readPage(request.query)
         const rows = await listSessions(deps.db, request.params.zone_id, page, filter)
+        const settings = await settingsOf(deps.db, request.params.zone_id)
         const now = deps.clock.now()
         return pageOf(
           rows,
           page,
           (row) => row.id,
-          (row) => toView(row, now),
+          (row) => toView(row, settings, now),
         )
       },
     )
@@ -139,7 +145,7 @@ export function sessionRoutes(deps: MutationDeps & { readonly clock: Clock }) {
         const row = await findSession(deps.db, request.params.zone_id, request.params.id)
         if (row === undefined) throw notFound()
         reply.header('etag', etagOf(row.version))
-        return toView(row, deps.clock.now())
+        return toView(row, await settingsOf(deps.db, request.params.zone_id), deps.clock.now())
       },
     )
 
@@ -161,12 +167,13 @@ export function sessionRoutes(deps: MutationDeps & { readonly clock: Clock }) {
             const held = await findSession(tx, zoneId, request.params.id)
             if (held === undefined) throw notFound()
             checkIfMatch(request, held.version)
+            const settings = await settingsOf(tx, zoneId)
             const next = nextStatus(act, from, held)
-            if (next === held.status) return { body: toView(held, now), version: held.version, event: null }
+            if (next === held.status) return { body: toView(held, settings, now), version: held.version, event: null }
             const reason = request.body.reason ?? null
             const row = await setStatus(tx, zoneId, held.id, next, reason)
             return {
-              body: toView(row, now),
+              body: toView(row, settings, now),
               version: row.version,
               event: { type: event, session_id: row.id, reason: reason === null ? undefined : new Personal(reason) },
             }
@@ -207,6 +214,10 @@ export function sessionRoutes(deps: MutationDeps & { readonly clock: Clock }) {
         }),
     )
   }
+}
+
+async function settingsOf(db: Db | Tx, zoneId: string): Promise<ZoneSettings> {
+  return (await readSettings(db, zoneId))?.settings ?? {}
 }
 
 function nextStatus(

@@ -89,6 +89,7 @@ describe('a paused request', () => {
     expect(await command('reject', id, '--reason', 'No.')).toMatchObject({ code: 0, err: '' })
     await vi.waitFor(() => expect(server.text).toContain('403 access_denied, challenge_rejected'), 5_000)
     expect(await command('approve', id)).toMatchObject({ code: 1, err: expect.stringContaining('rejected already') })
+    expect(await command('reject', id)).toMatchObject({ code: 1, err: expect.stringContaining('rejected already') })
   })
 
   test('shows up in a watch, and so does what becomes of it', async () => {
@@ -127,6 +128,7 @@ describe('what cannot be is said clearly', () => {
       err: expect.stringContaining(`No service answers at ${url} (ECONNREFUSED)`),
     })
     const empty = await mkdtemp(join(tmpdir(), 'countersign-cli-'))
+    await writeFile(join(empty, 'service.json'), JSON.stringify({ url, pid: 1 }), { mode: 0o600 })
     expect(await command('challenges', '--data', empty)).toMatchObject({
       code: 2,
       err: expect.stringContaining('There is no token'),
@@ -136,6 +138,19 @@ describe('what cannot be is said clearly', () => {
       code: 1,
       err: expect.stringContaining('invalid_token'),
     })
+  })
+
+  test('no token goes anywhere while no service runs on the data directory', async () => {
+    const stopped = await mkdtemp(join(tmpdir(), 'countersign-cli-'))
+    const token = join(stopped, 'admin-token')
+    await writeFile(token, 'token-of-a-service-that-is-stopped\n', { mode: 0o600 })
+    for (const argv of [['challenges'], ['challenges', '--token-file', token]]) {
+      expect(await command(...argv, '--data', stopped)).toMatchObject({
+        code: 3,
+        err: expect.stringContaining(`No service runs on ${stopped}.`),
+      })
+    }
+    await rm(stopped, { recursive: true })
   })
 
   test('a URL that is none, blamed on where it came from', async () => {

@@ -19,17 +19,23 @@ export interface Target {
   readonly zone: string | undefined
 }
 
-const DEFAULT_URL = 'http://127.0.0.1:8420'
-
 /**
  * Which service to talk to and as whom: what the options say, or else the service that runs on the data directory of this
  * machine, with the approver's token that lies there, or for want of one with the bootstrap token.
  *
- * A token of the data directory is never sent to a service that the options name.
+ * A token of the data directory is never sent to a service that the options name, and none is ever sent to an address
+ * that nobody named: whatever listens there while the service is stopped may be anybody's.
  */
 export async function findTarget(io: Io, options: TargetOptions): Promise<Target> {
   const dataDir = dataDirectory(io, options.data)
-  const url = options.url ?? (await readLocal(dataDir, 'service.json'))?.url ?? DEFAULT_URL
+  const url = options.url ?? (await readLocal(dataDir, 'service.json'))?.url
+  if (url === undefined) {
+    throw new CliError(
+      `No service runs on ${dataDir}. Start it with: npx countersign serve. Or name its directory with --data, or a ` +
+        'service and a token with --url and --token-file.',
+      EXIT.unreachable,
+    )
+  }
   if (!URL.canParse(url) || !['http:', 'https:'].includes(new URL(url).protocol)) {
     const source = options.url === undefined ? `The url in ${join(dataDir, 'service.json')}` : '--url'
     throw new CliError(`${source} must be a URL such as https://auth.example.com, not ${url}`, EXIT.usage)

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { testDatabase } from '../../server/test/support/postgres.js'
 import { freePort } from './support/free-port.js'
 
 const BIN = resolve(import.meta.dirname, '../bin/countersign.js')
@@ -75,6 +76,14 @@ describe('serve', () => {
     expect(said.err).not.toContain('    at ')
   })
 
+  test('says when its data directory cannot be made, where the system denies that there is anything', {
+    skip: process.platform !== 'linux',
+  }, async () => {
+    const { exit, said } = countersign(['serve'], { COUNTERSIGN_DATA: '/proc/no-such/directory' })
+    expect(await exit).toBe(2)
+    expect(said.err).toContain('Cannot make the data directory /proc/no-such/directory')
+  })
+
   test('says when its port is taken', async () => {
     const taken = createServer()
     const port = await freePort()
@@ -83,6 +92,52 @@ describe('serve', () => {
     expect(await exit).toBe(1)
     expect(said.err).toContain(`Port ${port} is taken`)
     taken.close()
+  })
+
+  test('names the port that it took by default', async () => {
+    const taken = createServer()
+    // Somebody else may have it already, which is as good.
+    await new Promise<void>((resolve) => {
+      taken.once('error', () => resolve())
+      taken.listen(8420, '127.0.0.1', resolve)
+    })
+    const { exit, said } = countersign(['serve'], { COUNTERSIGN_PORT: '' })
+    expect(await exit).toBe(1)
+    expect(said.err).toContain('Port 8420 is taken')
+    taken.close()
+  })
+})
+
+describe("serve on a database of one's own", () => {
+  const secrets = {
+    COUNTERSIGN_ADMIN_TOKEN: 'a'.repeat(32),
+    COUNTERSIGN_KEK: Buffer.alloc(32, 1).toString('base64'),
+  }
+
+  test('says where its data is', async () => {
+    const database = await testDatabase()
+    const { child, exit, said } = await serve({ ...secrets, DATABASE_URL: database.url })
+    expect(said.err).toMatch(/with its data in the database at \S+\/countersign_test_\w+\./)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    await database.drop()
+  })
+
+  test('says which database cannot be used, and why, without a password or a stack', async () => {
+    const database = await testDatabase()
+    const missing = Object.assign(new URL(database.url), { pathname: '/nodb', password: 'hunter2hunter2' })
+    const nobody = await freePort()
+    const refused = `postgres://me:hunter2hunter2@127.0.0.1:${nobody}/db`
+    for (const [url, why] of [
+      [missing.href, '/nodb (DATABASE_URL) cannot be used: database "nodb" does not exist.'],
+      [refused, `127.0.0.1:${nobody}/db (DATABASE_URL) cannot be used: connect ECONNREFUSED`],
+    ] as const) {
+      const { exit, said } = countersign(['serve'], { ...secrets, DATABASE_URL: url })
+      expect(await exit).toBe(1)
+      expect(said.err).toContain(why)
+      expect(said.err).not.toMatch(/hunter2| {4}at /)
+    }
+    await database.drop()
   })
 })
 

@@ -1,14 +1,16 @@
-import { ConfigError, loadConfig, startService } from '@countersign/server'
+import { resolve } from 'node:path'
+import { type Config, ConfigError, loadConfig, startService } from '@countersign/server'
 import type { Logger } from 'pino'
 import { CliError, EXIT, type ExitCode } from '../cli-error.js'
 import type { Io } from '../io.js'
-import { readPrivate, removeLocal, writeLocal } from '../local/files.js'
+import { describeDatabase, describeDatabaseError } from '../local/database.js'
+import { makeDirectory, readPrivate, removeLocal, writeLocal } from '../local/files.js'
 
 /** Runs the service until Ctrl-C or SIGTERM, then drains it. */
 export async function serve(io: Io): Promise<ExitCode> {
   const service = await startLocalService(io, io.env)
   // Standard output is the log's.
-  io.err(`Countersign serves ${io.style.bold(service.url)}, with its data in ${service.dataDir}.`)
+  io.err(`Countersign serves ${io.style.bold(service.url)}, with its data in ${service.dataIn}.`)
   if (service.newTokenFile !== undefined) {
     io.err(`Its bootstrap token is new, and lies in ${service.newTokenFile}`)
     if (io.interactive) io.err(`  ${io.style.bold((await readPrivate(service.newTokenFile)) ?? '')}`)
@@ -22,6 +24,8 @@ export async function serve(io: Io): Promise<ExitCode> {
 export interface LocalService {
   readonly url: string
   readonly dataDir: string
+  /** Where what it keeps lies, in words: the data directory, or a database of one's own. */
+  readonly dataIn: string
   /** Of a bootstrap token made just now. */
   readonly newTokenFile: string | undefined
   close(): Promise<void>
@@ -33,15 +37,18 @@ export async function startLocalService(
   env: NodeJS.ProcessEnv,
   logTo: (dataDir: string) => Logger | undefined = () => undefined,
 ): Promise<LocalService> {
+  let config: Config | undefined
   try {
-    const config = await loadConfig(env)
+    await makeDirectory(resolve(env.COUNTERSIGN_DATA || '.countersign'))
+    config = await loadConfig(env)
     const log = logTo(config.dataDir)
     const service = await startService(config, { signal: io.signal, ...(log !== undefined && { log }) })
-    const { dataDir, adminTokenFile } = config
+    const { dataDir, adminTokenFile, database } = config
     await writeLocal(dataDir, 'service.json', { url: service.url, pid: process.pid })
     return {
       url: service.url,
       dataDir,
+      dataIn: database.kind === 'server' ? `the database at ${describeDatabase(database.url)}` : dataDir,
       newTokenFile: adminTokenFile?.created === true ? adminTokenFile.path : undefined,
       close: async () => {
         await removeLocal(dataDir, 'service.json')
@@ -49,20 +56,20 @@ export async function startLocalService(
       },
     }
   } catch (error) {
-    throw explain(error, env)
+    throw explain(error, config)
   }
 }
 
-function explain(error: unknown, env: NodeJS.ProcessEnv): unknown {
+function explain(error: unknown, config: Config | undefined): unknown {
   if (error instanceof ConfigError) return new CliError(error.message, EXIT.usage)
   // The embedded database's failures are said in whole sentences.
   if (error instanceof Error && error.name === 'EmbeddedError') return new CliError(error.message)
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE') {
-    const port = env.COUNTERSIGN_PORT ?? '8420'
-    return new CliError(`Port ${port} is taken. Choose another with COUNTERSIGN_PORT.`, EXIT.failed)
+    return new CliError(`Port ${config?.port} is taken. Choose another with COUNTERSIGN_PORT.`, EXIT.failed)
   }
-  return error
+  const trouble = config?.database.kind === 'server' ? describeDatabaseError(error, config.database.url) : undefined
+  return trouble === undefined ? error : new CliError(trouble)
 }
 
 export function ended(signal: AbortSignal): Promise<void> {

@@ -16,7 +16,7 @@ import { APPROVER, OWNER, RESOURCE, TRANSFER } from './policy.js'
 export async function interactiveDemo(io: Io): Promise<ExitCode> {
   const local = await startLocalDemo(io, io.env)
   try {
-    io.out(`Countersign runs at ${io.style.bold(local.service.url)}, with its data in ${local.service.dataDir}.`)
+    io.out(`Countersign runs at ${io.style.bold(local.service.url)}, with its data in ${local.service.dataIn}.`)
     do await askOnce(io, local)
     while (await again(io))
     await ended(io.signal)

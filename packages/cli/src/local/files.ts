@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { CliError, EXIT } from '../cli-error.js'
 import type { Io } from '../io.js'
 
@@ -41,6 +41,38 @@ export function dataDirectory(io: Io, option: string | undefined): string {
   return resolve(io.cwd, option ?? (io.env.COUNTERSIGN_DATA || '.countersign'))
 }
 
+/**
+ * Makes the data directory, for its owner alone, and those above it; one that is there stays as it is.
+ *
+ * Node's own `recursive` tries for ever, and cannot be interrupted, where the directory above is there and yet the
+ * system says that nothing is, as in `/proc`.
+ *
+ * @throws CliError when it cannot be made
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await make(path)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CliError(
+      `Cannot make the data directory ${path}: ${why}. Choose another with COUNTERSIGN_DATA.`,
+      EXIT.usage,
+    )
+  }
+}
+
+async function make(path: string, once = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || once) throw error
+    await make(dirname(path))
+    await make(path, true)
+  }
+}
+
 /** Undefined when there is none. @throws CliError when others can read it or it makes no sense. */
 export async function readLocal<Name extends keyof Files>(
   dataDir: string,
@@ -60,7 +92,7 @@ export async function writeLocal<Name extends keyof Files>(
   name: Name,
   value: Files[Name],
 ): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await makeDirectory(dataDir)
   const path = join(dataDir, name)
   const fresh = `${path}.${process.pid}.new`
   await writeFile(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flag: 'w' })

@@ -1,11 +1,12 @@
 import { compile, RegoError } from '@countersign/rego'
-import { EXIT, type ExitCode } from '../cli-error.js'
+import { CliError, EXIT, type ExitCode } from '../cli-error.js'
 import type { Io } from '../io.js'
 import { load } from './files.js'
 
 /** `policy check`: compiles everything together and lists what is wrong, one line each. */
 export function check(io: Io, paths: readonly string[], flags: { readonly strict?: boolean }): ExitCode {
   const { modules, data } = load(paths, io.cwd)
+  if (modules.length === 0) throw new CliError(`no .rego file is in ${paths.join(' ')}`, EXIT.usage)
   try {
     compile(modules, { data, strict: flags.strict ?? false })
   } catch (error) {

@@ -6,7 +6,7 @@ import { document, load } from './files.js'
 import { prettyJson } from './pretty-json.js'
 
 export interface EvaluateFlags {
-  readonly data: readonly string[]
+  readonly data?: readonly string[]
   readonly input?: string
   readonly strict?: boolean
   readonly explain?: boolean
@@ -14,7 +14,7 @@ export interface EvaluateFlags {
 
 /** `policy eval`: the value of a reference, or the bindings of a query. Undefined prints nothing and exits with 1. */
 export function evaluate(io: Io, query: string, flags: EvaluateFlags): ExitCode {
-  const { modules, data } = load(flags.data, io.cwd)
+  const { modules, data } = load(flags.data ?? [], io.cwd)
   const input = flags.input === undefined ? undefined : document(flags.input, io.cwd)
   try {
     const policy = compile(modules, { data, strictBuiltinErrors: flags.strict ?? false })

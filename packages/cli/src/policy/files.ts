@@ -11,9 +11,10 @@ export interface Loaded {
 
 /**
  * Reads `.rego` modules and `.json` documents. A folder is read with everything below it; a document in it stands under the
- * names of its folders (`roles/data.json` is `data.roles`). A document that is named itself stands at `data`.
+ * names of its folders (`roles/data.json` is `data.roles`). A document that is named itself stands at `data`. Folders
+ * named `node_modules`, or with a dot in front, are passed over.
  *
- * @throws CliError when a path cannot be read or a document is no JSON object; the message names it.
+ * @throws CliError when a path cannot be read or a document is not a JSON object; the message names it.
  */
 export function load(paths: readonly string[], cwd: string): Loaded {
   const modules: ModuleSource[] = []
@@ -42,16 +43,20 @@ export function document(file: string, cwd: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw wrong(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw wrong(`${file} is not JSON: ${reason(error)}`)
   }
 }
 
 export function read(file: string): string {
   try {
     return readFileSync(file, 'utf8')
-  } catch {
-    throw wrong(`cannot read ${file}`)
+  } catch (error) {
+    throw wrong(`cannot read ${file}: ${reason(error)}`)
   }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function filesOf(path: string, cwd: string): { file: string; root: string }[] {
@@ -59,10 +64,25 @@ function filesOf(path: string, cwd: string): { file: string; root: string }[] {
   const stat = statSync(full, { throwIfNoEntry: false })
   if (!stat) throw wrong(`${path} does not exist`)
   if (!stat.isDirectory()) return [{ file: full, root: dirname(full) }]
-  return readdirSync(full, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => ({ file: join(entry.parentPath, entry.name), root: full }))
+  return filesBelow(full)
+    .map((file) => ({ file, root: full }))
     .sort((a, b) => (a.file < b.file ? -1 : 1))
+}
+
+function filesBelow(folder: string): string[] {
+  return entriesOf(folder).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isFile()) return [path]
+    return entry.isDirectory() && entry.name !== 'node_modules' && !entry.name.startsWith('.') ? filesBelow(path) : []
+  })
+}
+
+function entriesOf(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    throw wrong(`cannot read ${folder}: ${reason(error)}`)
+  }
 }
 
 /** The folders between the root and a file, as keys below `data`. */

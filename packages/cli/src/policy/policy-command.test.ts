@@ -47,6 +47,29 @@ describe('policy check', async () => {
   })
 })
 
+describe('paths', () => {
+  it('pass over what is installed and what is hidden', async () => {
+    write({ 'a.rego': 'package a\n', 'node_modules/x/b.rego': 'no rego', 'sub/.git/c.json': 'no json' })
+    expect(await run('check', '.')).toEqual({ out: '1 module is fine', err: '', code: 0 })
+  })
+
+  it('without any policy are an error', async () => {
+    expect(await run('check', '.')).toEqual({ out: '', err: 'Error: no .rego file is in .', code: 2 })
+  })
+
+  it('that cannot be read say why', async () => {
+    write({ 'sub/a.rego': 'package a\n', 'data.json': '{' })
+    expect((await run('eval', '-i', 'sub', 'data')).err).toMatch(/^Error: cannot read \S+sub: EISDIR/)
+    expect((await run('check', 'data.json')).err).toContain('data.json is not JSON: ')
+  })
+
+  it('of an evaluation have no default that the help would show', async () => {
+    expect((await run('eval', '--help')).out).not.toContain('default')
+    write({ 'a.rego': 'package a\nx := 1\n', 'b.rego': 'package b\nx := 2\n' })
+    expect((await run('eval', '-d', 'a.rego', '-d', 'b.rego', 'data.a.x + data.b.x == 3')).code).toBe(0)
+  })
+})
+
 describe('policy test', () => {
   beforeEach(() => {
     write({

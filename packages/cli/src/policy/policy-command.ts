@@ -31,7 +31,7 @@ export function addPolicyCommand(program: Command, io: Io, done: (code: ExitCode
     .command('eval')
     .description('evaluate a reference or query')
     .argument('<query>', 'such as data.app.allow, or data.app.roles[user] = role')
-    .option('-d, --data <path>', 'policies and JSON documents; may be repeated', collect, [])
+    .option('-d, --data <path>', 'policies and JSON documents; may be repeated', collect)
     .option('-i, --input <file>', 'the input, a JSON document')
     .option('--strict', 'errors of built-ins end the evaluation')
     .option('--explain', 'tell which rules fired or failed')
@@ -45,7 +45,7 @@ export function addPolicyCommand(program: Command, io: Io, done: (code: ExitCode
     .action(run((paths: string[], flags: FmtFlags) => fmt(io, paths, flags)))
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }
 

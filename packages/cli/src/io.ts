@@ -7,6 +7,8 @@ export interface Io {
   /** Whether a person is at the terminal: output may have colours, input may be asked for. */
   readonly interactive: boolean
   readonly style: Style
+  /** For standard error, which may be a terminal where standard output is a file, and the other way round. */
+  readonly errStyle: Style
   out(line: string): void
   err(line: string): void
   /** Waits for Enter; false when the command is ended first. */
@@ -32,6 +34,11 @@ export function makeStyle(colours: boolean): Style {
   return { bold: as('bold'), dim: as('dim'), good: as('green'), bad: as('red'), wait: as('yellow') }
 }
 
+/** Whether what is written there may have colours. */
+export function hasColours(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
+  return stream.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb'
+}
+
 /** Text from outside, made safe to print: a name cannot move the cursor or pretend to be another line. */
 export function plain(text: string): string {
   return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�')
@@ -39,8 +46,7 @@ export function plain(text: string): string {
 
 /** The process itself. The first Ctrl-C or SIGTERM ends the command in order; the second ends it at once. */
 export function processIo(): Io {
-  const { env, stdout, stdin } = process
-  const colours = stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb'
+  const { env, stdout, stderr, stdin } = process
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -54,9 +60,10 @@ export function processIo(): Io {
     env,
     cwd: process.cwd(),
     interactive: stdout.isTTY === true && stdin.isTTY === true,
-    style: makeStyle(colours),
+    style: makeStyle(hasColours(stdout, env)),
+    errStyle: makeStyle(hasColours(stderr, env)),
     out: (line) => void stdout.write(`${line}\n`),
-    err: (line) => void process.stderr.write(`${line}\n`),
+    err: (line) => void stderr.write(`${line}\n`),
     enter: () => enter(ending.signal),
     signal: ending.signal,
   }

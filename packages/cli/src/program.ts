@@ -109,13 +109,21 @@ export async function runProgram(argv: readonly string[], io: Io, version: strin
       program.outputHelp()
       return EXIT.usage
     }
+    const [verb, named] = argv
+    if (
+      verb === 'help' &&
+      named !== undefined &&
+      ![...program.commands.map((one) => one.name()), verb].includes(named)
+    ) {
+      program.error(`error: unknown command '${named}'`)
+    }
     await program.parseAsync([...argv], { from: 'user' })
     return code
   } catch (error) {
     // Commander has printed its own message, and the text that was asked for is no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     if (io.signal.aborted) return 130
-    const { style } = io
+    const { errStyle: style } = io
     if (error instanceof CliError) {
       io.err(`${style.bad('Error:')} ${error.message}`)
       return error.exitCode

@@ -80,6 +80,7 @@ describe('a paused request', () => {
       code: 0,
       out: expect.stringContaining('Approved: invoice-agent wants transfer on resource://payments.'),
     })
+    expect(approved.out).toMatch(/^Recorded as given by user bob@example\.com( \(.*\))?\.$/m)
     await vi.waitFor(() => expect(server.text).toContain('200: its mandate, for "transfer"'), 5_000)
     expect((await command('challenges', '--state', 'consumed')).out).toContain('consumed')
   })
@@ -163,6 +164,13 @@ describe('what cannot be is said clearly', () => {
     expect(await command('challenges', '--url', 'nonsense')).toMatchObject({
       code: 2,
       err: expect.stringContaining('--url must be a URL'),
+    })
+  })
+
+  test('a token file that is not there', async () => {
+    expect(await command('challenges', '--token-file', '/no/such.token')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('/no/such.token does not exist.'),
     })
   })
 

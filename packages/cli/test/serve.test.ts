@@ -158,6 +158,13 @@ describe('the command line', () => {
     }
   })
 
+  test('help on a command that it does not know is an error that names it', async () => {
+    const { exit, said } = countersign(['help', 'bogus'])
+    expect(await exit).toBe(2)
+    expect(said.err).toContain("error: unknown command 'bogus'")
+    expect(await countersign(['help', 'approve']).exit).toBe(0)
+  })
+
   test('it knows its version', async () => {
     const { exit, said } = countersign(['--version'])
     expect(await exit).toBe(0)

@@ -66,7 +66,8 @@ export function describeTime(ms: number): string {
   return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`
 }
 
-function describeIdentity(value: unknown): string {
+/** `user bob@example.com`, with the issuer that vouches for it if there is one. */
+export function describeIdentity(value: unknown): string {
   const issuer = member(value, 'issuer')
   const name = `${String(member(value, 'kind') ?? 'somebody')} ${String(member(value, 'id') ?? '')}`
   return plain(typeof issuer === 'string' ? `${name} (${issuer})` : name)

@@ -1,9 +1,9 @@
-import { describeRequest } from '../challenges/challenge.js'
+import { describeIdentity, describeRequest } from '../challenges/challenge.js'
 import { findChallenge } from '../challenges/find.js'
 import { CliError, EXIT, type ExitCode } from '../cli-error.js'
 import { ApiError } from '../http/admin-api.js'
 import { member, text } from '../http/request.js'
-import { type Io, plain } from '../io.js'
+import type { Io } from '../io.js'
 import { findTarget, type TargetOptions } from '../local/target.js'
 
 export interface ApproveOptions extends TargetOptions {
@@ -16,9 +16,9 @@ export async function approve(io: Io, id: string, options: ApproveOptions): Prom
   const challenge = await findChallenge(target, id)
   if (challenge.type !== 'human_approval') throw new CliError(OTHER_TYPES[challenge.type])
   if (challenge.state !== 'pending') throw new CliError(`Challenge ${challenge.id} is ${challenge.state} already.`)
-  const path = `/v1/zones/${challenge.zoneId}/step-up-challenges/${challenge.id}/satisfy`
+  const path = `/v1/zones/${challenge.zoneId}/step-up-challenges/${challenge.id}`
   const answer = await target.api
-    .post(path, { ...(options.reason !== undefined && { reason: options.reason }) })
+    .post(`${path}/satisfy`, { ...(options.reason !== undefined && { reason: options.reason }) })
     .catch((error: unknown) => {
       throw error instanceof ApiError ? explain(error) : error
     })
@@ -29,7 +29,11 @@ export async function approve(io: Io, id: string, options: ApproveOptions): Prom
   } else {
     io.out(io.style.wait(`Recorded (${progress}): ${describeRequest(challenge)}. Other people must approve it too.`))
   }
-  io.out(io.style.dim(`Recorded as given by ${plain(text(answer, 'approver'))}.`))
+  const proofs = member(await target.api.get(path), 'proofs')
+  const ours = Array.isArray(proofs)
+    ? proofs.find((proof) => member(proof, 'approver') === text(answer, 'approver'))
+    : undefined
+  io.out(io.style.dim(`Recorded as given by ${describeIdentity(member(ours, 'owner'))}.`))
   return EXIT.done
 }
 

@@ -10,10 +10,10 @@ import { makeDirectory, readPrivate, removeLocal, writeLocal } from '../local/fi
 export async function serve(io: Io): Promise<ExitCode> {
   const service = await startLocalService(io, io.env)
   // Standard output is the log's.
-  io.err(`Countersign serves ${io.style.bold(service.url)}, with its data in ${service.dataIn}.`)
+  io.err(`Countersign serves ${io.errStyle.bold(service.url)}, with its data in ${service.dataIn}.`)
   if (service.newTokenFile !== undefined) {
     io.err(`Its bootstrap token is new, and lies in ${service.newTokenFile}`)
-    if (io.interactive) io.err(`  ${io.style.bold((await readPrivate(service.newTokenFile)) ?? '')}`)
+    if (io.interactive) io.err(`  ${io.errStyle.bold((await readPrivate(service.newTokenFile)) ?? '')}`)
   }
   await ended(io.signal)
   io.err('Stopping: requests in flight are finished first.')

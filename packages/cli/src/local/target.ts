@@ -62,6 +62,7 @@ export async function findTarget(io: Io, options: TargetOptions): Promise<Target
 
 async function readToken(io: Io, path: string): Promise<string> {
   const token = path === '-' ? (await readAll(process.stdin)).trim() : await readPrivate(resolve(io.cwd, path))
-  if (token !== undefined && /^[\x21-\x7e]+$/.test(token)) return token
+  if (token === undefined) throw new CliError(`${path} does not exist.`, EXIT.usage)
+  if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new CliError(path === '-' ? 'Standard input holds no token.' : `${path} holds no token.`, EXIT.usage)
 }

@@ -19,6 +19,7 @@ export class Terminal {
       cwd: this.cwd,
       interactive: true,
       style: makeStyle(false),
+      errStyle: makeStyle(false),
       out: (line) => void this.lines.push(line),
       err: (line) => void this.errors.push(line),
       enter: () =>

@@ -85,8 +85,19 @@ export async function send(http: Http, request: HttpRequest, signal: AbortSignal
     return { status: response.status, body: parse(text), retryAfter: retryAfter(response.headers, http.now()) }
   } catch (cause) {
     const path = request.url.replace(/\?.*$/, '')
-    throw new CountersignError('transport', `${request.method} ${path} got no answer.`, cause)
+    throw new CountersignError('transport', `${request.method} ${path} got no answer${reason(cause)}.`, cause)
   }
+}
+
+/** Why, where the platform says it as a code: ` (ECONNREFUSED)`. Its messages may quote what was sent. */
+function reason(error: unknown): string {
+  const code = codeOf(error instanceof Error && 'cause' in error ? error.cause : undefined) ?? codeOf(error)
+  return code === undefined ? '' : ` (${code})`
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^[A-Z0-9_]{1,50}$/.test(code) ? code : undefined
 }
 
 /**

@@ -333,6 +333,16 @@ describe('retries and the deadline', () => {
     expect(service.requests).toHaveLength(1)
   })
 
+  test("a lost answer says why, in the platform's code and nothing else of it", async () => {
+    const failing = (cause: Error) =>
+      clientOf({ clientAssertion: 'x', fetch: () => Promise.reject(cause) }).exchange('t')
+    const refused = Object.assign(new Error('connect with user-token'), { code: 'ECONNREFUSED' })
+    const error = await failure(failing(new TypeError('fetch failed', { cause: refused })))
+    expect(error.code).toBe('transport')
+    expect(error.message).toMatch(/ got no answer \(ECONNREFUSED\)\.$/)
+    expect((await failure(failing(new TypeError('user-token')))).message).toMatch(/ got no answer\.$/)
+  })
+
   test.each([400, 401, 403, 404, 500])('an answer of %i is final', async (status) => {
     service.token = () => refused(status, 'invalid_request')
     await failure(clientOf().exchange('user-token'))

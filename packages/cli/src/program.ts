@@ -17,10 +17,10 @@ Environment:
   DATABASE_URL                          your own PostgreSQL instead of the embedded one
   REDIS_URL                             not used yet: news between nodes go by PostgreSQL
   COUNTERSIGN_ADMIN_TOKEN               bootstrap token, 32 characters or more (required with DATABASE_URL)
-  COUNTERSIGN_KEK                       key that seals keys, 32 bytes as base64 (required with DATABASE_URL)
+  COUNTERSIGN_KEK                       key that seals keys, 32 bytes as base64 or hex (required with DATABASE_URL)
   COUNTERSIGN_ROLES                     parts to run: sts, pdp, admin (all)
   COUNTERSIGN_ALLOW_PRIVATE_ADDRESSES   fetch keys and call webhooks at private addresses too (false)
-  COUNTERSIGN_TRUST_PROXY               proxies whose X-Forwarded-* headers count (none)`
+  COUNTERSIGN_TRUST_PROXY               proxies whose X-Forwarded-For counts (none)`
 
 const DECIDE_HELP = `
 It finds the service that runs on this machine, and the approver's token, in the data directory. For another service

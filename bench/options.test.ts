@@ -20,6 +20,7 @@ describe('the arguments', () => {
   it('look at memory for ten minutes only when asked to', () => {
     expect(readOptions([]).plan.memorySeconds).toBe(60)
     expect(readOptions(['--quick', '--soak']).plan.memorySeconds).toBe(600)
+    expect(() => readOptions(['exchange', '--soak'])).toThrow('--soak is for the part memory')
   })
 
   it('ask for the grown store beside what else is asked for', () => {

@@ -125,11 +125,13 @@ export function readOptions(args: readonly string[]): Options {
   const plan = smoke ? SMOKE : quick ? QUICK : FULL
   const named = positionals.map(partName)
   const usual = PARTS.filter((part) => !OPT_IN.has(part) && !((quick || smoke) && part === 'rego'))
+  const parts = new Set([...(named.length > 0 ? named : usual), ...(growth ? ['growth' as const] : [])])
+  if (soak && !parts.has('memory')) throw new TypeError('--soak is for the part memory')
   return {
     help: values.help,
     json: values.json,
     smoke,
-    parts: new Set([...(named.length > 0 ? named : usual), ...(growth ? ['growth' as const] : [])]),
+    parts,
     plot: values.plot ?? fileURLToPath(new URL('../results/latency.svg', import.meta.url)),
     document: values.document,
     plan: soak ? { ...plan, memorySeconds: 600 } : plan,

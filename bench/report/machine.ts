@@ -1,6 +1,6 @@
 import { cpus, release, totalmem, type } from 'node:os'
 
-/** The machine in one line, without what would name it. */
+/** The machine in one line, without what would name it, and the day. */
 export function machine(databaseVersion: string | undefined): string {
   const [cpu] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
@@ -10,6 +10,7 @@ export function machine(databaseVersion: string | undefined): string {
     `${type()} ${release().split('-')[0]}`,
     `Node ${process.versions.node}`,
     ...(databaseVersion === undefined ? [] : [databaseVersion]),
+    new Date().toISOString().slice(0, 10),
   ]
   return parts.join(', ')
 }
@@ -29,5 +30,7 @@ export function method(plan: {
     `A run in which any answer had another status than it must, or in which the ledger grew by less than what was answered, ends the bench.`,
     `Open loop: requests are due at a fixed rate and their time runs from when they were due, so waiting counts; arrivals are`,
     `looked at once a millisecond, which adds up to that much.`,
+    `CPU is of all threads of all processes of the service, for each request; the database's is beside it. Memory is the largest`,
+    `resident set of a process. Requests a second compare within a row alone: rows are measured minutes apart.`,
   ].join('\n')
 }

@@ -5,7 +5,6 @@ import type { NewChallenge } from '../commit/item.js'
 export interface StoredChallenge extends Omit<NewChallenge, 'chain' | 'secretHash' | 'webhookPayload'> {
   readonly zoneId: string
   readonly predecessorId: string | null
-  readonly createdAt: number
   readonly satisfiedAt: number | null
   readonly rejectedAt: number | null
   readonly consumedAt: number | null

@@ -120,6 +120,7 @@ function encodeRest(items: readonly CommitItem[]): string | null {
         binding: bytes(create.bindingHash),
         chain: create.chain,
         predecessor: create.chain[0] ?? null,
+        created_at: instant(create.createdAt),
         expires_at: instant(create.expiresAt),
         webhook: create.webhookPayload,
       })

@@ -53,7 +53,8 @@ export interface NewChallenge {
   readonly requestJson: string
   readonly bindingHash: Buffer
   readonly chain: readonly string[]
-  /** In milliseconds since the epoch. */
+  /** In milliseconds since the epoch, as the end. */
+  readonly createdAt: number
   readonly expiresAt: number
   readonly secretHash: Buffer
   readonly webhookPayload: string | null

@@ -35,7 +35,6 @@ export function createPause(
   webhookPayload: (challenge: NewChallenge) => string | null,
 ): Pause {
   const { secret, hash } = newSecret()
-  const expiresAt = attempt.now + lifeOf(demand) * 1000
   const challenge: NewChallenge = {
     id: newId(attempt.now),
     sessionId: parties.session.id,
@@ -48,7 +47,8 @@ export function createPause(
     requestJson: binding.json,
     bindingHash: binding.hash,
     chain: chain.map(({ id }) => id),
-    expiresAt,
+    createdAt: attempt.now,
+    expiresAt: attempt.now + lifeOf(demand) * 1000,
     secretHash: hash,
     webhookPayload: null,
   }

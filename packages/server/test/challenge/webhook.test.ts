@@ -151,6 +151,7 @@ test('the payload shows what is asked and holds no secret', () => {
     requestJson: '{"scopes":["transfer"]}',
     bindingHash: randomBytes(32),
     chain: [],
+    createdAt: 0,
     expiresAt: 300_000,
     secretHash,
     webhookPayload: null,

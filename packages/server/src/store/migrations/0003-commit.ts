@@ -203,11 +203,11 @@ BEGIN
     INSERT INTO step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type, demand,
         prover_subject, requesters, requester_applications, request_json, binding_hash, predecessor_id, created_at, expires_at)
       SELECT c.zone, c.id, c.session, c.principal, c.application, c.type, c.demand, c.prover_subject, c.requesters,
-        c.requester_applications, c.request, c.binding, c.predecessor, t, c.expires_at
+        c.requester_applications, c.request, c.binding, c.predecessor, c.created_at, c.expires_at
       FROM jsonb_to_recordset(p->'creates')
         AS c(n int, zone uuid, id uuid, session uuid, principal text, application uuid, type text, demand jsonb,
              prover_subject jsonb, requesters text[], requester_applications uuid[], request text, binding bytea,
-             predecessor uuid, expires_at timestamptz)
+             predecessor uuid, created_at timestamptz, expires_at timestamptz)
       WHERE c.n <> ALL (dead);
     -- Most follow no other; asked so, the planner does not look through the whole zone for nothing.
     IF EXISTS (SELECT FROM jsonb_to_recordset(p->'creates') AS c(predecessor uuid) WHERE c.predecessor IS NOT NULL) THEN

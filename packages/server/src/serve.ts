@@ -62,8 +62,8 @@ export async function startService(config: Config, options: ServeOptions = {}): 
 function holdMemory(): void {
   setFlagsFromString('--heap-growing-percent=50')
   // V8 takes objects that survive a young collection, as those of a request now and then do, for long-lived and allocates
-  // their like as old. Without that 7 % more exchanges, p99 of 16 ms instead of 18, and hardly a
-  // collection of the old where there was one or two a second.
+  // their like as old. Without that 7 % more exchanges, p99 of 16 ms instead of 18, and hardly a collection of the old where
+  // there was one or two a second.
   setFlagsFromString('--no-allocation-site-pretenuring')
 }
 

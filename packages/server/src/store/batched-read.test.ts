@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import { BatchedRead } from './batched-read.js'
 
+/** Waits until a query is on its way, however long its turn takes to come. */
+async function begun(asked: readonly unknown[]): Promise<void> {
+  while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
 test('keys asked for while a query is on its way share the next one', async () => {
   const asked: (readonly string[])[] = []
   const reads = new BatchedRead(async (keys) => {
@@ -9,7 +14,7 @@ test('keys asked for while a query is on its way share the next one', async () =
     return new Map(keys.filter((key) => key !== 'none').map((key) => [key, `${key}!`]))
   })
   const first = reads.ask('a')
-  await new Promise((resolve) => setTimeout(resolve, 1))
+  await begun(asked)
   const rest = Promise.all([reads.ask('b'), reads.ask('b'), reads.ask('none')])
   expect([await first, ...(await rest)]).toEqual(['a!', 'b!', 'b!', undefined])
   expect(asked).toEqual([['a'], ['b', 'none']])
@@ -61,7 +66,7 @@ test('whoever asks while others are answered is told what was read after, even o
   })
   const [session, other] = [{ id: 1 }, { id: 1 }]
   const first = [reads.ask(session), reads.ask(session), reads.ask(other)]
-  await new Promise((resolve) => setTimeout(resolve, 1))
+  await begun(asked)
   const later = reads.ask(session)
   expect(await Promise.all(first)).toEqual([1, 1, 1])
   expect(await later).toBe(2)

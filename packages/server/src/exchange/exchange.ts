@@ -1,5 +1,6 @@
 import { authenticateCaller, ONCE_ASSERTION } from '../authority/caller/authenticate.js'
 import { parseBasic } from '../authority/caller/basic.js'
+import { noSuchZone } from '../authority/caller/fields.js'
 import { issuerOf, type ZoneSnapshot } from '../authority/snapshot.js'
 import type { Verdict } from '../commit/item.js'
 import { CommitUnavailable } from '../commit/queue.js'
@@ -101,7 +102,7 @@ export class Exchange {
     origin: RequestOrigin,
     snapshot: ZoneSnapshot | undefined,
   ): Promise<OAuthError> {
-    if (snapshot === undefined) return new OAuthError('invalid_request', 'zone_id is not a zone of this service')
+    if (snapshot === undefined) return noSuchZone()
     const now = this.deps.clock.now()
     const caller = await this.#authenticate(request, snapshot, now)
     // The secret that was wrong a moment ago is right now: the answer for that is to come back.

@@ -2,10 +2,10 @@ import { performance } from 'node:perf_hooks'
 import { type HttpAnswer, NO_STORE } from '../http/answer.js'
 
 /** As many as one commit takes: what comes beyond them could only wait, and would make everybody wait longer. */
-export const MOST_UNDER_WAY = 256
+const MOST_UNDER_WAY = 256
 
 /** With as many under way a main thread works at its limit: what comes beyond them only makes its turns longer. */
-export const MOST_WITHOUT_REST = 64
+const MOST_WITHOUT_REST = 64
 
 export interface Room {
   /** How many may be under way at once. */

@@ -149,6 +149,27 @@ it.each([
   expect(lines.find(({ msg }) => msg === 'failed')).toMatchObject({ reqId: 'broken-1', type: 'TypeError' })
 })
 
+it('what a connection sent before it was reset comes from its address all the same', async () => {
+  const seen: string[] = []
+  const answer: DirectRoute['answer'] = async ({ ip }) => {
+    seen.push(ip)
+    return { status: 200, headers: NO_STORE, body: {} }
+  }
+  const { url } = await serve({ direct: { answer } })
+  for (let n = 0; n < 10; n++) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    socket.write(
+      `POST /zones/${ZONE}/ask HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    )
+    socket.resetAndDestroy()
+  }
+  await expect.poll(() => seen.length).toBeGreaterThan(0)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(new Set(seen)).toEqual(new Set(['127.0.0.1']))
+})
+
 it('a request whose client leaves before its answer is not counted as answered', async () => {
   const { lines, url } = await serve({ direct: { answer: () => new Promise(() => {}) } })
   const socket = connect(Number(new URL(url).port), '127.0.0.1')

@@ -50,7 +50,7 @@ const REFUSED =
   /^(http\.send|net\.lookup_ip_addr|opa\.runtime|rand\..*|uuid\.rfc4122|io\.jwt\.encode_sign(_raw)?|providers\..*)$/
 
 /** Whether a policy may call a built-in. One that may not is refused when the policy is uploaded, with the line. */
-export function isAllowedBuiltin(name: string): boolean {
+function isAllowedBuiltin(name: string): boolean {
   return !REFUSED.test(name)
 }
 
@@ -75,7 +75,7 @@ export function compiledPolicySet(set: ActivePolicySet): CompiledPolicySet | Err
 type Document = { [key: string]: unknown }
 
 /** One `data` from all documents, each at its dot-separated path; without a path it is merged at the root. */
-export function mergeDocuments(documents: ActivePolicySet['documents']): Document {
+function mergeDocuments(documents: ActivePolicySet['documents']): Document {
   const root: Document = Object.create(null)
   for (const { name, path, data } of documents) {
     const segments = path === null || path === '' ? [] : path.split('.')

@@ -12,7 +12,7 @@ export interface WaitLimits {
   readonly total: number
 }
 
-export const WAIT_LIMITS: WaitLimits = { perChallenge: 4, perApplication: 1_000, total: 4_000 }
+const WAIT_LIMITS: WaitLimits = { perChallenge: 4, perApplication: 1_000, total: 4_000 }
 
 /** Where a wait ended: with what holds, with nobody there any more, or before it began for want of room. */
 export type WaitEnd =

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Snapshots, type ZoneSnapshot } from '../../src/authority/snapshot.js'
 import type { MandateClaims } from '../../src/mandate/claims.js'
 import { createSigningKey } from '../../src/mandate/keys.js'
-import { type Db, openDatabase } from '../../src/store/database.js'
+import { type Connection, type Db, openDatabase } from '../../src/store/database.js'
 import { newId } from '../../src/store/ids.js'
 import { migrate } from '../../src/store/migrate.js'
 import { createSealer, type Sealer } from '../../src/store/seal.js'
@@ -14,6 +14,7 @@ export const BASE_URL = 'https://auth.example.com'
 
 /** A migrated database of one's own with what mandates stand on, and rows put straight into it. */
 export interface MandateStore {
+  readonly connection: Connection
   readonly db: Db
   readonly sealer: Sealer
   readonly snapshots: Snapshots
@@ -30,6 +31,7 @@ export async function openMandateStore(): Promise<MandateStore> {
   const sealer = createSealer(randomBytes(32))
   const snapshots = new Snapshots(db)
   return {
+    connection: database.connection,
     db,
     sealer,
     snapshots,

@@ -11,6 +11,7 @@ import { JSON_MEDIA_TYPE, readJson } from '../http/json.js'
 import { type Page, type PageRequest, pageOf, readPage } from '../http/pagination.js'
 import { traceIdOf } from '../http/trace-id.js'
 import { describeOnly } from '../http/validation.js'
+import { decisionJson } from './decision-json.js'
 import type { DecisionOrigin, DecisionPoint } from './decision-point.js'
 import { type Given, invalid, RESOURCE_TYPE, readDecisionRequest, readText, unwrap } from './request.js'
 import { BatchBody, BatchView, CheckBody, CheckView, ListBody, ListView, MOST_CHECKS, MOST_LISTED } from './schemas.js'
@@ -24,8 +25,8 @@ const base = '/v1/zones/:zone_id/decisions'
 export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void> {
   return async (app) => {
     const check = async (origin: DecisionOrigin, body: unknown): Promise<HttpAnswer> => {
-      const [data] = await point.check(origin, [readDecisionRequest(body)])
-      return { status: 200, headers: NO_STORE, body: { data } }
+      const decisions = await point.check(origin, [readDecisionRequest(body)])
+      return { status: 200, headers: NO_STORE, json: `{"data":${decisions.map(decisionJson)}}` }
     }
     const direct: DirectRoute = {
       types: [JSON_MEDIA_TYPE],

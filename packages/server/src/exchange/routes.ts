@@ -12,6 +12,7 @@ import type { RequestOrigin } from './context.js'
 import type { Exchange } from './exchange.js'
 import { parseTokenRequest } from './request.js'
 import { TokenForm, tokenAnswers } from './schemas.js'
+import { tokenJson } from './token-json.js'
 import type { UnderWay } from './under-way.js'
 
 /** The token endpoint, of the service and of each zone. */
@@ -78,7 +79,7 @@ async function answerTokenRequest(
   const { authorization, 'idempotency-key': key } = headers
   const idempotencyKey = typeof key === 'string' ? key : undefined
   const answer = await exchange.run(parseTokenRequest({ form, pathZoneId, authorization, idempotencyKey }), origin)
-  if (answer.kind === 'issued') return { status: 200, headers: NO_STORE, body: answer.body }
+  if (answer.kind === 'issued') return { status: 200, headers: NO_STORE, json: tokenJson(answer.body) }
   const pause = { ...NO_STORE, 'www-authenticate': 'Bearer error="interaction_required"' }
-  return { status: 401, headers: pause, body: { ...answer.body, requestId: origin.requestId } }
+  return { status: 401, headers: pause, json: JSON.stringify({ ...answer.body, requestId: origin.requestId }) }
 }

@@ -72,7 +72,7 @@ function refusal(requestId: string): HttpAnswer {
   const error = 'temporarily_unavailable'
   const error_description = 'more requests are under way than this node can answer in time'
   const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
-  return { status: 503, headers, body: { error, error_description, requestId } }
+  return { status: 503, headers, json: JSON.stringify({ error, error_description, requestId }) }
 }
 
 /** Tells for how long the event loop has had something to do all the time. Looks only when it is asked: no timer. */

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import { afterEach, expect, it } from 'vitest'
-import { type HttpAnswer, NO_STORE } from './answer.js'
+import { type HttpAnswer, NO_STORE, sendAnswer } from './answer.js'
 import { type App, createApp } from './app.js'
 import { installCors } from './cors.js'
 import type { DirectRequest, DirectRoute } from './direct.js'
@@ -33,20 +33,19 @@ async function serve({ trustProxy, direct }: Given = {}) {
   app = served
   installCors(served, async () => true)
   const said = (by: string, { id, ip, zoneId }: Pick<DirectRequest, 'id' | 'ip' | 'zoneId'>, body: unknown) =>
-    ({ status: 200, headers: NO_STORE, body: { by, id, ip, zoneId, body } }) satisfies HttpAnswer
+    ({ status: 200, headers: NO_STORE, json: JSON.stringify({ by, id, ip, zoneId, body }) }) satisfies HttpAnswer
   const route: DirectRoute = {
     types: [JSON_MEDIA_TYPE],
     answer: async (request) => said('direct', request, JSON.parse(request.body.toString('utf8'))),
     failed: (error, requestId, log) => {
       log.error({ type: error instanceof Error ? error.name : typeof error }, 'failed')
-      return { status: 500, headers: NO_STORE, body: { requestId } }
+      return { status: 500, headers: NO_STORE, json: JSON.stringify({ requestId }) }
     },
     ...direct,
   }
   served.post('/zones/:zone_id/ask', { config: { cors: true, direct: route } }, async (request, reply) => {
     const { zone_id: zoneId } = request.params as { zone_id: string }
-    const { headers, body } = said('fastify', { id: request.id, ip: request.ip, zoneId }, request.body)
-    return reply.headers(headers).send(body)
+    return sendAnswer(reply, said('fastify', { id: request.id, ip: request.ip, zoneId }, request.body))
   })
   const url = await served.listen({ host: '127.0.0.1', port: 0 })
   const ask = async (headers: Record<string, string>, body: BodyInit = '{}', path = `/zones/${ZONE}/ask`) => {
@@ -153,7 +152,7 @@ it('what a connection sent before it was reset comes from its address all the sa
   const seen: string[] = []
   const answer: DirectRoute['answer'] = async ({ ip }) => {
     seen.push(ip)
-    return { status: 200, headers: NO_STORE, body: {} }
+    return { status: 200, headers: NO_STORE, json: '{}' }
   }
   const { url } = await serve({ direct: { answer } })
   for (let n = 0; n < 10; n++) {
@@ -185,7 +184,7 @@ it('an answer given while the service stops is the last on its connection', asyn
   let finish: (() => void) | undefined
   const answer = () =>
     new Promise<HttpAnswer>((resolve) => {
-      finish = () => resolve({ status: 200, headers: NO_STORE, body: {} })
+      finish = () => resolve({ status: 200, headers: NO_STORE, json: '{}' })
     })
   const { ask } = await serve({ direct: { answer } })
   const asked = ask(JSON_HEADERS)
@@ -202,8 +201,8 @@ it('a route without CORS is not answered directly', async () => {
   app = await createApp({ log: pino({ level: 'silent' }), metrics: createMetrics(), readiness: [] })
   const direct: DirectRoute = {
     types: [JSON_MEDIA_TYPE],
-    answer: async () => ({ status: 200, headers: NO_STORE, body: {} }),
-    failed: () => ({ status: 500, headers: NO_STORE, body: {} }),
+    answer: async () => ({ status: 200, headers: NO_STORE, json: '{}' }),
+    failed: () => ({ status: 500, headers: NO_STORE, json: '{}' }),
   }
   expect(() => app?.post('/ask', { config: { direct } }, async () => ({}))).toThrow('has no CORS')
 })

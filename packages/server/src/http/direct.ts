@@ -159,12 +159,11 @@ export class DirectRoutes {
     this.#send(response, request.id, answer)
   }
 
-  #send(response: ServerResponse, id: string, { status, headers, body }: HttpAnswer): void {
-    const text = JSON.stringify(body)
-    const lines = [...this.#headers, 'x-request-id', id, 'content-length', String(Buffer.byteLength(text))]
+  #send(response: ServerResponse, id: string, { status, headers, json }: HttpAnswer): void {
+    const lines = [...this.#headers, 'x-request-id', id, 'content-length', String(Buffer.byteLength(json))]
     for (const name in headers) lines.push(name, headers[name] ?? '')
     if (this.#closing) response.shouldKeepAlive = false
-    response.writeHead(status, lines).end(text)
+    response.writeHead(status, lines).end(json)
   }
 }
 

@@ -77,7 +77,7 @@ export function oauthErrorAnswer(error: OAuthError, requestId: string): HttpAnsw
   return {
     status: error.status,
     headers: { ...NO_STORE, ...error.headers },
-    body: { error: error.error, error_description: error.description, requestId },
+    json: JSON.stringify({ error: error.error, error_description: error.description, requestId }),
   }
 }
 

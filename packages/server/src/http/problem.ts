@@ -61,7 +61,7 @@ export function problemAnswer(error: ProblemError, requestId: string): HttpAnswe
     ...(error.errors !== undefined && { errors: error.errors }),
   }
   const headers = { ...NO_STORE, 'content-type': 'application/problem+json; charset=utf-8', ...error.headers }
-  return { status: error.status, headers, body: problem }
+  return { status: error.status, headers, json: JSON.stringify(problem) }
 }
 
 /** Sends problem details. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { TOKEN_TYPES } from '@countersign/protocol'
+import { type Receipt, TOKEN_TYPES } from '@countersign/protocol'
 import { raisedAssurance, sessionStanding } from '../authority/assurance.js'
 import { challengeWebhookPayload } from '../challenge/webhook/payload.js'
 import type { CommitItem, NewChallenge } from '../commit/item.js'
@@ -15,7 +15,7 @@ import { exchangeEvent } from './event.js'
 import { type Judgement, judgeSession, judgeTargets } from './judge.js'
 import { type Parties, resolveParties } from './parties.js'
 import { createPause, joinPause, joinSuccessor, type Pause, principalOf, sameAgain } from './pause.js'
-import type { Plan } from './plan.js'
+import type { Answer, Plan } from './plan.js'
 import { FailedProof, lookAtChallenge, type Presented } from './presented.js'
 import { type Recovery, readRecovery } from './recovery.js'
 import { challengeInvalid, Refusal } from './refusal.js'
@@ -308,22 +308,21 @@ function elevation(it: Case, judgement: Judgement & { kind: 'allowed' }): Commit
   return raised === undefined ? undefined : { ...raised, sessionId: session.id, tokenIssuedAt: session.tokenIssuedAt }
 }
 
-async function issue(deps: ExchangeDeps, it: Case, claims: MandateClaims, receipt: Parameters<Plan['answer']>[0]) {
+function issue(deps: ExchangeDeps, it: Case, claims: MandateClaims, receipt: Receipt): Eventual<Answer> {
   const { attempt } = it
   learnSession(it)
-  const token = await mintMandate(attempt.snapshot, deps.sealer, claims, attempt.now)
-  return {
-    kind: 'issued' as const,
+  return andThen(mintMandate(attempt.snapshot, deps.sealer, claims, attempt.now), (token) => ({
+    kind: 'issued',
     body: {
       access_token: token,
       issued_token_type: attempt.request.requestedTokenType === 'jwt' ? TOKEN_TYPES.jwt : TOKEN_TYPES.accessToken,
-      token_type: 'Bearer' as const,
+      token_type: 'Bearer',
       expires_in: claims.exp - Math.floor(attempt.now / 1000),
       scope: claims.scope,
       target_resources: claims.target ?? [],
       receipt,
     },
-  }
+  }))
 }
 
 function learnSession({ deps, attempt, parties }: Case): void {

@@ -1,5 +1,6 @@
 import type { PauseResponse, Receipt, TokenResponse } from '@countersign/protocol'
 import type { CommitItem } from '../commit/item.js'
+import type { Eventual } from '../store/eventual.js'
 
 /** What a request gets that is not refused. */
 export type Answer =
@@ -10,5 +11,5 @@ export type Answer =
 export interface Plan {
   readonly item: CommitItem
   /** @throws Refusal when the plan was to refuse */
-  readonly answer: (receipt: Receipt) => Answer | Promise<Answer>
+  readonly answer: (receipt: Receipt) => Eventual<Answer>
 }

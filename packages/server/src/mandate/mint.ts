@@ -2,6 +2,7 @@ import { sign } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import type { ZoneSnapshot } from '../authority/snapshot.js'
+import { andThen, type Eventual } from '../store/eventual.js'
 import type { Sealer } from '../store/seal.js'
 import type { MandateClaims } from './claims.js'
 import { headerOf, privateKeyOf, signingKeyAt } from './keys.js'
@@ -20,17 +21,17 @@ const signHere = availableParallelism() <= 2 ? sign : signInPool
  * @throws Error when the zone has no signing key, or its key does not open
  * @see https://www.rfc-editor.org/rfc/rfc7515#section-3.1
  */
-export async function mintMandate(
+export function mintMandate(
   snapshot: ZoneSnapshot,
   sealer: Sealer,
   claims: MandateClaims,
   now: number,
-): Promise<string> {
+): Eventual<string> {
   const key = signingKeyAt(snapshot, now)
   if (key === undefined) throw new Error(`zone ${snapshot.zoneId} has no signing key`)
   const input = `${headerOf(key)}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   // JWS wants R and S side by side (RFC 7518 section 3.4), not the DER that is the default.
   const signingKey = { key: privateKeyOf(sealer, snapshot.zoneId, key), dsaEncoding: 'ieee-p1363' as const }
-  const signature = await signHere('sha256', Buffer.from(input), signingKey)
-  return `${input}.${signature.toString('base64url')}`
+  const signing: Eventual<Buffer> = signHere('sha256', Buffer.from(input), signingKey)
+  return andThen(signing, (signature) => `${input}.${signature.toString('base64url')}`)
 }

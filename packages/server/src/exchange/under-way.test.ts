@@ -26,6 +26,14 @@ it('what is more than a node can answer is told at once to come back', async () 
   expect(await Promise.all(underWay)).toEqual([DONE, DONE])
 })
 
+it('whoever keeps 64 requests under way and no more is never refused, also without rest', async () => {
+  const { ask, finish } = serve({ most: 256, restlessMs: () => 1_000 })
+  const underWay = Array.from({ length: 64 }, ask)
+  expect(await ask()).toMatchObject({ status: 503 })
+  for (const resolve of finish) resolve()
+  expect(await Promise.all(underWay)).toEqual(Array.from({ length: 64 }, () => DONE))
+})
+
 it('there is room again when somebody has been answered, and when that failed', async () => {
   const { underWay, ask, finish } = serve({ most: 1 })
   const first = ask()

@@ -30,8 +30,9 @@ const REST = 0.02
  *
  * What is short decides how many that is. While it is the disk, more of them make larger commits. Once it is the main
  * thread, each turn of its loop, of which an answer takes several, grows with them: at twice the load that can be
- * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 40 to 95 and 11 to 19,
- * with as many answered or more. With 48 whatever is short, 2 to 8 % were refused at half that load too.
+ * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 30 to 95 and 8 to 15,
+ * with as many answered or more. With 48 without rest a twentieth more are answered then, but callers who keep no more than 64
+ * under way, as one busy client does, would be refused although all of them can be answered.
  */
 export class UnderWay {
   readonly #room: Room

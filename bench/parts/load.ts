@@ -17,9 +17,9 @@ import { floorContender, plainContender } from './exchange.js'
 const SHARES = [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1]
 const CONNECTIONS = 256
 const OVERLOAD_CONNECTIONS = 1_024
-/** A load is sustained when what arrived last is answered as quickly as what arrived first, */
+/** A load is sustained when what arrived last is answered as quickly as what arrived first, and hardly anything refused. */
 const MOST_BEHIND_SECONDS = 0.05
-/** and at most this share is refused: with none at all, one stall of the machine would halve the rate. */
+/** A share of what arrives. Were it nothing at all, one stall of the machine would halve the rate. */
 const MOST_REFUSED = 0.001
 
 /** Times at one rate of arrivals, in milliseconds. */
@@ -67,8 +67,8 @@ async function curve(bench: Bench, name: string, contender: Contender): Promise<
     const { latency, statuses, behind, requests } = result
     const [p50Ms, p99Ms, p999Ms] = [latency.quantile(0.5), latency.quantile(0.99), latency.quantile(0.999)]
     expectUnlessRefused(name, result, contender.status)
-    const taken = (statuses.get(503) ?? 0) <= requests * MOST_REFUSED
-    points.push({ rate, p50Ms, p99Ms, p999Ms, sustained: taken && behind <= Math.max(4, rate * MOST_BEHIND_SECONDS) })
+    const isTaken = (statuses.get(503) ?? 0) <= requests * MOST_REFUSED
+    points.push({ rate, p50Ms, p99Ms, p999Ms, sustained: isTaken && behind <= Math.max(4, rate * MOST_BEHIND_SECONDS) })
     progress(`${name} at ${rate}/s: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`)
   }
   return points

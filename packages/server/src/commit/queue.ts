@@ -191,7 +191,7 @@ export class CommitQueue {
   }
 
   async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<readonly Verdict[]> {
-    const client = this.#client ?? (await this.#connect())
+    const client = await this.#connect()
     const answer = await client.query<{ verdicts: string }>({
       name: 'commit',
       text: 'SELECT commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) AS verdicts',
@@ -204,6 +204,7 @@ export class CommitQueue {
   }
 
   async #connect(): Promise<pg.Client> {
+    if (this.#client !== undefined) return this.#client
     const client = new pg.Client(clientConfig(this.#options.connection))
     client.on('error', () => {
       if (this.#client === client) this.#client = undefined

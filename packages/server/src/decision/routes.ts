@@ -26,7 +26,7 @@ export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void
   return async (app) => {
     const check = async (origin: DecisionOrigin, body: unknown): Promise<HttpAnswer> => {
       const decisions = await point.check(origin, [readDecisionRequest(body)])
-      return { status: 200, headers: NO_STORE, json: `{"data":${decisions.map(decisionJson)}}` }
+      return { status: 200, headers: NO_STORE, json: `{"data":${decisions.map(decisionJson).join(',')}}` }
     }
     const direct: DirectRoute = {
       types: [JSON_MEDIA_TYPE],

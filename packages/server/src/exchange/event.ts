@@ -1,17 +1,30 @@
-import type { ChallengeType, Identity } from '@countersign/protocol'
-import type { Resource } from '../authority/snapshot.js'
-import { type EventOutcome, type EventValue, type LedgerEvent, Personal, sealEvent } from '../ledger/event.js'
+import { type ChallengeType, canonicalJson, type Identity, type Json } from '@countersign/protocol'
+import type { ActivePolicySet, Application, Resource, ZoneSnapshot } from '../authority/snapshot.js'
+import { type EventOutcome, type LedgerEvent, Openings, sealEvent } from '../ledger/event.js'
 import type { MandateClaims } from '../mandate/claims.js'
 import type { PolicyDecision } from '../policy/decision.js'
-import type { Attempt } from './context.js'
-import type { Actor, Parties } from './parties.js'
+import type { RequestOrigin } from './context.js'
+import type { Parties } from './parties.js'
 import type { Refusal } from './refusal.js'
+import type { TokenRequest } from './request.js'
+
+/** What an event says of every request. `now` in milliseconds. */
+export interface Asked {
+  readonly request: Pick<TokenRequest, 'resources' | 'scopes'>
+  readonly origin: Pick<RequestOrigin, 'requestId' | 'ip' | 'traceId'>
+  readonly snapshot: Pick<ZoneSnapshot, 'zoneId' | 'policyVersion'> & {
+    readonly policySet: Pick<ActivePolicySet, 'setVersionId'> | null
+    readonly resources: ReadonlyMap<string, Pick<Resource, 'identifier' | 'scopes'>>
+  }
+  readonly application: Pick<Application, 'id'>
+  readonly now: number
+}
 
 /** What is said of a request's end beyond what every event of an exchange says. Instants in seconds. */
 export interface Ending {
   readonly outcome: EventOutcome
   readonly evaluationStatus: string
-  readonly parties?: Parties | undefined
+  readonly parties?: Known | undefined
   readonly decisions?: readonly PolicyDecision[] | undefined
   readonly mandate?: Pick<MandateClaims, 'use' | 'jti' | 'iat' | 'exp'> | undefined
   /** The challenges the mandate uses up. */
@@ -19,57 +32,68 @@ export interface Ending {
   /** The `txn` of the mandate that is handed out again. */
   readonly recovers?: string | undefined
   readonly pause?: { readonly challengeId: string; readonly type: ChallengeType } | undefined
-  readonly refusal?: Refusal | undefined
+  readonly refusal?: Pick<Refusal, 'error' | 'reason' | 'options'> | undefined
+}
+
+type Known = Pick<Parties, 'subject'> & {
+  readonly actors: readonly { readonly identity: Identity }[]
+  readonly session: { readonly id: string }
 }
 
 /** The one terminal event of a request. What identifies a person stands in it as a commitment. */
-export function exchangeEvent(attempt: Attempt, id: string, ending: Ending): LedgerEvent {
-  const { origin, snapshot, application, now } = attempt
+export function exchangeEvent(asked: Asked, id: string, ending: Ending): LedgerEvent {
+  const { origin, snapshot, application, now } = asked
   const { parties, decisions, mandate, pause, refusal } = ending
-  const diagnostics = decisions?.flatMap((decision) => decision.diagnostics) ?? []
-  const { resources, scopes, unknownResources, unknownScopes } = namedTargets(attempt)
-  // One shape for every ending, its members in the order they are written in: made and written in a third of the time.
-  return sealEvent({
-    actors: parties === undefined || parties.actors.length === 0 ? undefined : parties.actors.map(actorField),
-    application_id: application.id,
-    cause: refusal?.options.cause,
-    challenge_id: pause?.challengeId,
-    challenge_ids: ending.challengeIds,
-    challenge_type: pause?.type,
-    decision: decisions && (decisions.every(({ kind }) => kind === 'allow') ? 'allow' : 'deny'),
-    determining_policies: decisions && [...new Set(decisions.flatMap(({ determining }) => determining))],
-    diagnostics: diagnostics.length === 0 ? undefined : new Personal(diagnostics),
-    error: refusal?.error,
-    evaluation_status: ending.evaluationStatus,
-    expires_at: mandate?.exp,
-    id,
-    ip: new Personal(origin.ip),
-    issued_at: mandate?.iat,
-    jti: mandate?.jti,
-    outcome: ending.outcome,
-    policy_set_version_id: snapshot.policySet?.setVersionId,
-    policy_version: snapshot.policyVersion,
-    reason: refusal?.reason,
-    recovers: ending.recovers,
-    request_id: origin.requestId,
-    resources,
-    scopes,
-    session_id: parties?.session.id,
-    subject: parties && identityField(parties.subject),
-    time: new Date(now).toISOString(),
-    trace_id: origin.traceId,
-    type: 'token_exchange',
-    unknown_resources: unknownResources || undefined,
-    unknown_scopes: unknownScopes || undefined,
-    use: mandate?.use,
-    v: 1,
-    zone_id: snapshot.zoneId,
-  })
+  const { zoneId, policySet, policyVersion } = snapshot
+  const { resources, scopes, unknownResources, unknownScopes } = namedTargets(asked)
+  const openings = new Openings()
+  // Written as it is to stand, in canonical order: to have the members of an object sorted and written took 4 % of an exchange.
+  const canonical =
+    '{' +
+    optional('actors', parties && actorsJson(parties, openings)) +
+    `"application_id":"${application.id}",` +
+    optional('cause', refusal && json(refusal.options.cause)) +
+    optional('challenge_id', pause && json(pause.challengeId)) +
+    optional('challenge_ids', json(ending.challengeIds)) +
+    optional('challenge_type', pause && json(pause.type)) +
+    (decisions === undefined ? '' : decisionMembers(decisions, openings)) +
+    optional('error', refusal && json(refusal.error)) +
+    `"evaluation_status":${canonicalJson(ending.evaluationStatus)},` +
+    (mandate === undefined ? '' : `"expires_at":${mandate.exp},`) +
+    `"id":"${id}",` +
+    `"ip":${openings.commit('/ip', canonicalJson(origin.ip))},` +
+    (mandate === undefined ? '' : `"issued_at":${mandate.iat},"jti":"${mandate.jti}",`) +
+    `"outcome":"${ending.outcome}",` +
+    (policySet === null ? '' : `"policy_set_version_id":"${policySet.setVersionId}",`) +
+    `"policy_version":${policyVersion},` +
+    optional('reason', refusal && json(refusal.reason)) +
+    optional('recovers', json(ending.recovers)) +
+    `"request_id":${canonicalJson(origin.requestId)},` +
+    `"resources":${canonicalJson(resources)},"scopes":${canonicalJson(scopes)},` +
+    (parties === undefined
+      ? ''
+      : `"session_id":"${parties.session.id}","subject":${identityJson(parties.subject, '/subject', openings)},`) +
+    `"time":"${new Date(now).toISOString()}",` +
+    optional('trace_id', json(origin.traceId)) +
+    '"type":"token_exchange",' +
+    optional('unknown_resources', unknownResources || undefined) +
+    optional('unknown_scopes', unknownScopes || undefined) +
+    (mandate === undefined ? '' : `"use":"${mandate.use}",`) +
+    `"v":1,"zone_id":"${zoneId}"}`
+  return sealEvent({ id, zoneId, canonical, openings })
+}
+
+function optional(name: string, value: string | number | undefined): string {
+  return value === undefined ? '' : `"${name}":${value},`
+}
+
+function json(value: Json | undefined): string | undefined {
+  return value === undefined ? undefined : canonicalJson(value)
 }
 
 // By name only what the zone has: what else was sent may be anything, also a secret in the wrong field.
-function namedTargets({ request, snapshot }: Attempt) {
-  const known: Resource[] = []
+function namedTargets({ request, snapshot }: Asked) {
+  const known: Pick<Resource, 'identifier' | 'scopes'>[] = []
   for (const identifier of request.resources) {
     const resource = snapshot.resources.get(identifier)
     if (resource !== undefined) known.push(resource)
@@ -83,11 +107,21 @@ function namedTargets({ request, snapshot }: Attempt) {
   }
 }
 
-function actorField({ identity }: Actor): EventValue {
-  return identityField(identity)
+function decisionMembers(decisions: readonly PolicyDecision[], openings: Openings): string {
+  const decision = decisions.every(({ kind }) => kind === 'allow') ? 'allow' : 'deny'
+  const determining = [...new Set(decisions.flatMap((each) => each.determining))]
+  const diagnostics = decisions.flatMap((each) => each.diagnostics)
+  const noted = diagnostics.length === 0 ? undefined : openings.commit('/diagnostics', canonicalJson(diagnostics))
+  return `"decision":"${decision}","determining_policies":${canonicalJson(determining)},${optional('diagnostics', noted)}`
+}
+
+function actorsJson({ actors }: Known, openings: Openings): string | undefined {
+  if (actors.length === 0) return undefined
+  return `[${actors.map(({ identity }, n) => identityJson(identity, `/actors/${n}`, openings)).join(',')}]`
 }
 
 // Only people need protection from the ledger; an application is named in it.
-function identityField({ kind, issuer, id }: Identity): EventValue {
-  return kind === 'user' ? { identity: new Personal({ id, issuer, kind }), kind } : { id, issuer, kind }
+function identityJson({ kind, issuer, id }: Identity, path: string, openings: Openings): string {
+  const identity = `{"id":${canonicalJson(id)},${optional('issuer', json(issuer))}"kind":"${kind}"}`
+  return kind === 'user' ? `{"identity":${openings.commit(`${path}/identity`, identity)},"kind":"user"}` : identity
 }

@@ -48,33 +48,44 @@ export interface LedgerEvent {
  */
 export function createEvent(event: { zoneId: string; now: number; fields: EventFields; id?: string }): LedgerEvent {
   const { zoneId, now, fields, id = newId(now) } = event
-  return sealEvent({ ...fields, id, time: new Date(now).toISOString(), v: 1, zone_id: zoneId })
-}
-
-/** Everything that is said of an event. */
-export interface CompleteEvent extends EventFields {
-  readonly id: string
-  /** RFC 3339. */
-  readonly time: string
-  readonly v: 1
-  readonly zone_id: string
+  const openings = new Openings()
+  const members = { ...fields, id, time: new Date(now).toISOString(), v: 1, zone_id: zoneId }
+  const canonical = canonicalObject<EventValue>(members, (value, key) => canonicalValue(value, '', key, openings))
+  return sealEvent({ id, zoneId, canonical, openings })
 }
 
 /**
- * Makes an event whose fields are complete; quickest when they come in the order in which they are written.
+ * Makes an event that is already written, in canonical JSON with `id`, `time`, `v` and `zone_id` among its members.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1
  */
-export function sealEvent(event: CompleteEvent): LedgerEvent {
-  const openings: string[] = []
-  // Begun with the zero byte of the leaf, so that one flat text serves the hash and the ledger.
-  const leaf = `\0${canonicalObject<EventValue>(event, (value, key) => canonicalValue(value, '', key, openings))}`
-  return {
-    id: event.id,
-    zoneId: event.zone_id,
-    leafHash: hash('sha256', leaf, 'hex'),
-    canonical: leaf.slice(1),
-    openings: openings.length === 0 ? null : `{${openings.join(',')}}`,
+export function sealEvent(event: { id: string; zoneId: string; canonical: string; openings: Openings }): LedgerEvent {
+  const { id, zoneId, canonical, openings } = event
+  // The ledger's text is a piece of the leaf's, so that one flat text serves both.
+  const leaf = `\0${canonical}`
+  return { id, zoneId, leafHash: hash('sha256', leaf, 'hex'), canonical: leaf.slice(1), openings: openings.json }
+}
+
+/** What is personal in an event that is being written: it stands beside it, and a commitment in it. */
+export class Openings {
+  #members = ''
+
+  /**
+   * Takes a personal value, in canonical JSON.
+   *
+   * @param path where it belongs in the event: a JSON Pointer (RFC 6901)
+   * @returns canonical JSON of what stands there for it
+   */
+  commit(path: string, value: string): string {
+    const salt = randomText(16)
+    const separator = this.#members === '' ? '' : ','
+    this.#members += `${separator}${canonicalJson(path)}:{"salt":"${salt}","value":${value}}`
+    return `{"committed":"${commitmentOf(salt, value)}"}`
+  }
+
+  /** The JSON of an object of {@link Opening}s by their paths; null when there are none. */
+  get json(): string | null {
+    return this.#members === '' ? null : `{${this.#members}}`
   }
 }
 
@@ -92,17 +103,12 @@ export async function appendEvent(tx: Tx, event: LedgerEvent): Promise<Receipt> 
   return receiptOf(event, appended.rows[0]?.leaf_index ?? Number.NaN)
 }
 
-// In one pass, since this is a tenth of what an exchange costs: the value's canonical JSON with commitments in the place of
-// what is personal, and an opening added for each of those. `key` is the value's place in what stands at the path `parent`.
-function canonicalValue(value: EventValue, parent: string, key: string | number, openings: string[]): string {
+// In one pass: the value's canonical JSON, with commitments in the place of what is personal. `key` is the value's place in
+// what stands at the path `parent`.
+function canonicalValue(value: EventValue, parent: string, key: string | number, openings: Openings): string {
   if (value === null || typeof value !== 'object') return canonicalJson(value)
   const path = `${parent}/${key}`
-  if (value instanceof Personal) {
-    const salt = randomText(16)
-    const opened = canonicalJson(value.value)
-    openings.push(`${canonicalJson(path)}:{"salt":"${salt}","value":${opened}}`)
-    return `{"committed":"${commitmentOf(salt, opened)}"}`
-  }
+  if (value instanceof Personal) return openings.commit(path, canonicalJson(value.value))
   if (Array.isArray(value)) {
     const items = value as readonly EventValue[]
     return `[${items.map((item, index) => canonicalValue(item, path, index, openings)).join(',')}]`

@@ -24,6 +24,7 @@ export function exchangeRoutes(exchange: Exchange, room: UnderWay): FastifyPlugi
     const direct: DirectRoute = {
       // As libraries write it, and as `fetch` does.
       types: [FORM, `${FORM};charset=UTF-8`],
+      refusal: (id) => room.refusal(id),
       answer: ({ headers, body, zoneId, id, ip }) => {
         const origin = { requestId: id, ip, traceId: traceIdOf(headers) }
         return room.answer(id, () =>

@@ -10,7 +10,7 @@ const MOST_WITHOUT_REST = 64
 export interface Room {
   /** How many may be under way at once. */
   readonly most: number
-  /** How many once the main thread has had no rest for longer than a burst takes. */
+  /** How many once the main thread has had no rest for as long as a burst takes. */
   readonly mostWithoutRest: number
   /** For how many milliseconds the main thread has had no rest. */
   readonly restlessMs: () => number
@@ -30,9 +30,12 @@ const REST = 0.02
  *
  * What is short decides how many that is. While it is the disk, more of them make larger commits. Once it is the main
  * thread, each turn of its loop, of which an answer takes several, grows with them: at twice the load that can be
- * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 30 to 95 and 8 to 15,
+ * sustained, with 256 whatever is short, p99 was 130 to 215 ms and p50 50 to 85 ms, and so they are 30 to 95 and 8 to 20,
  * with as many answered or more. With 48 without rest a twentieth more are answered then, but callers who keep no more than 64
  * under way, as one busy client does, would be refused although all of them can be answered.
+ *
+ * Whether it is a burst or the main thread shows only in time, so there is the less room the longer it has had no rest: with
+ * all of it until the burst's time was over, the first 256 of an overload waited for each other, and p99 was 124 ms instead of 71.
  */
 export class UnderWay {
   readonly #room: Room
@@ -53,7 +56,8 @@ export class UnderWay {
    * its connection neither keeps nor frees one, nor does a body that is slow to come, which is read before.
    */
   async answer(requestId: string, work: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
-    if (!this.#hasRoom()) return refusal(requestId)
+    const refused = this.refusal(requestId)
+    if (refused !== undefined) return refused
     this.#count++
     try {
       return await work()
@@ -62,18 +66,23 @@ export class UnderWay {
     }
   }
 
+  /** What a request gets for which there is no room now. */
+  refusal(requestId: string): HttpAnswer | undefined {
+    return this.#hasRoom() ? undefined : refusal(requestId)
+  }
+
   #hasRoom(): boolean {
     const { most, mostWithoutRest, restlessMs, elsewhere } = this.#room
-    const restless = restlessMs() > BURST_MS
-    return this.#count - elsewhere() < (restless ? Math.min(most, mostWithoutRest) : most)
+    const restless = Math.min(restlessMs() / BURST_MS, 1)
+    return this.#count - elsewhere() < most - restless * Math.max(0, most - mostWithoutRest)
   }
 }
 
 function refusal(requestId: string): HttpAnswer {
-  const error = 'temporarily_unavailable'
-  const error_description = 'more requests are under way than this node can answer in time'
   const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
-  return { status: 503, headers, json: JSON.stringify({ error, error_description, requestId }) }
+  const error_description = 'more requests are under way than this node can answer in time'
+  const json = `{"error":"temporarily_unavailable","error_description":"${error_description}","requestId":"${requestId}"}`
+  return { status: 503, headers, json }
 }
 
 /** Tells for how long the event loop has had something to do all the time. Looks only when it is asked: no timer. */

@@ -83,6 +83,26 @@ it('a body that arrives in pieces is one', async () => {
   expect(JSON.parse(answer)).toMatchObject({ by: 'direct', body: JSON.parse(body) })
 })
 
+it('whoever there is no room for is told so before the body comes, and the connection goes on after it', async () => {
+  let room = false
+  const refused: HttpAnswer = { status: 503, headers: NO_STORE, json: '{"by":"refusal"}' }
+  const { url, lines } = await serve({ direct: { refusal: () => (room ? undefined : refused) } })
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  let text = ''
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk
+  })
+  const head = `POST /zones/${ZONE}/ask HTTP/1.1\r\nhost: x\r\ncontent-type: ${JSON_MEDIA_TYPE}\r\ncontent-length: 2\r\n\r\n`
+  socket.write(head)
+  await expect.poll(() => text).toContain('{"by":"refusal"}')
+  room = true
+  socket.write(`{}${head}{}`)
+  await expect.poll(() => text).toContain('"by":"direct"')
+  socket.destroy()
+  expect(lines.filter(({ msg }) => msg === 'answered').map(({ status }) => status)).toEqual([503, 200])
+})
+
 const stream = () => new Blob(['{}']).stream()
 
 it.each<[string, Record<string, string>, ((() => BodyInit) | undefined)?, (string | undefined)?]>([

@@ -38,6 +38,8 @@ export interface DirectRequest {
 export interface DirectRoute {
   /** How the media type of an ordinary body is written. */
   readonly types: readonly string[]
+  /** What a request gets for which there is no room; it is asked before the body is read, which may never be. */
+  readonly refusal?: (requestId: string) => HttpAnswer | undefined
   readonly answer: (request: DirectRequest) => Promise<HttpAnswer>
   /** The answer for whatever {@link answer} throws, at once or later. */
   readonly failed: (error: unknown, requestId: string, log: Pick<FastifyBaseLogger, 'error'>) => HttpAnswer
@@ -134,6 +136,11 @@ export class DirectRoutes {
       const status = response.writableFinished ? response.statusCode : CLIENT_LEFT
       this.options.observe({ id, method: 'POST', route: url, status, ms })
     })
+    const refusal = route.refusal?.(id)
+    if (refusal !== undefined) {
+      this.#send(response, id, refusal)
+      return
+    }
     const { url: path = '', headers } = request
     const zoneId = after === undefined ? undefined : path.slice(before.length, before.length + ZONE_CHARACTERS)
     const chunks: Buffer[] = []

@@ -71,6 +71,20 @@ test('while one zone is locked, the others go on', async () => {
   }
 })
 
+/** How many rows of a table were read so far. */
+async function rowsRead(table: string): Promise<number> {
+  const [row] = await query<{ read: number }>(
+    service,
+    `SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)::float8 AS read
+     FROM pg_stat_user_tables t WHERE relname = $1`,
+    [table],
+  )
+  return row?.read ?? Number.NaN
+}
+
+// Backends tell what they have read a second later at the earliest.
+const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500))
+
 test('challenges that have expired cost a new one nothing', async () => {
   const { challenge_id: id } = (await neighbour.exchange()).body
   const expired = 5_000
@@ -83,19 +97,10 @@ test('challenges that have expired cost a new one nothing', async () => {
      FROM countersign.step_up_challenges, generate_series(1, $2) n WHERE id = $1`,
     [id, expired],
   )
-  const rowsRead = async (): Promise<number> => {
-    const [row] = await query<{ read: number }>(
-      service,
-      `SELECT sum(idx_tup_read)::float8 AS read FROM pg_stat_user_indexes WHERE relname = 'step_up_challenges'`,
-    )
-    return row?.read ?? 0
-  }
-  // Backends tell what they have read a second later at the earliest.
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500))
   await settle()
   await neighbour.exchange({ ttl_seconds: '99' })
   await settle()
-  const before = await rowsRead()
+  const before = await rowsRead('step_up_challenges')
   const created = 5
   for (let n = 0; n < created; n++) {
     expect((await neighbour.exchange({ ttl_seconds: String(100 + n) })).status).toBe(401)
@@ -104,5 +109,26 @@ test('challenges that have expired cost a new one nothing', async () => {
   await neighbour.exchange({ ttl_seconds: '99' })
   await settle()
   // What sweeps now and then may have read them once.
-  expect((await rowsRead()) - before).toBeLessThan(created * expired)
+  expect((await rowsRead('step_up_challenges')) - before).toBeLessThan(created * expired)
+})
+
+test("others' sessions cost an exchange nothing, also while the database has not counted them", async () => {
+  expect((await neighbour.exchange(SESSION)).status).toBe(200)
+  const others = 5_000
+  await query(
+    service,
+    `INSERT INTO countersign.sessions (zone_id, id, kind, issuer, subject, subject_key, application_id, key_hash, created_at,
+       expires_at, last_used_at)
+     SELECT zone_id, gen_random_uuid(), kind, issuer, subject || n, subject_key || n, application_id, sha256(n::text::bytea),
+       created_at, expires_at, last_used_at
+     FROM (SELECT * FROM countersign.sessions WHERE zone_id = $1 LIMIT 1) one, generate_series(1, $2) n`,
+    [neighbour.zoneId, others],
+  )
+  await settle()
+  const before = await rowsRead('sessions')
+  for (let n = 0; n < 5; n++) expect((await neighbour.exchange(SESSION)).status).toBe(200)
+  await settle()
+  await neighbour.exchange(SESSION)
+  await settle()
+  expect((await rowsRead('sessions')) - before).toBeLessThan(others)
 })

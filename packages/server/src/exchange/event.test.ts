@@ -65,14 +65,17 @@ const ending: fc.Arbitrary<Ending> = fc.record({
 })
 
 // Those that are what they are said of; as JSON has them, without the absent.
-function plainMembers({ origin, snapshot, application, now }: Asked, eventId: string, end: Ending): object {
-  const { mandate, pause, refusal } = end
+function plainMembers(asked: Asked, eventId: string, end: Ending): object {
+  const { request, origin, snapshot, application, now } = asked
+  const { parties, decisions, mandate, pause, refusal } = end
   const members = {
     application_id: application.id,
     cause: refusal?.options.cause,
     challenge_id: pause?.challengeId,
     challenge_ids: end.challengeIds,
     challenge_type: pause?.type,
+    decision: decisions && (decisions.some(({ kind }) => kind === 'deny') ? 'deny' : 'allow'),
+    determining_policies: decisions && [...new Set(decisions.flatMap(({ determining }) => determining))],
     error: refusal?.error,
     evaluation_status: end.evaluationStatus,
     expires_at: mandate?.exp,
@@ -85,7 +88,9 @@ function plainMembers({ origin, snapshot, application, now }: Asked, eventId: st
     reason: refusal?.reason,
     recovers: end.recovers,
     request_id: origin.requestId,
-    session_id: end.parties?.session.id,
+    resources: request.resources.filter((identifier) => snapshot.resources.has(identifier)),
+    session_id: parties?.session.id,
+    subject: parties?.subject.kind === 'user' ? undefined : parties?.subject,
     time: new Date(now).toISOString(),
     trace_id: origin.traceId,
     type: 'token_exchange',

@@ -52,12 +52,12 @@ export function exchangeEvent(asked: Asked, id: string, ending: Ending): LedgerE
     '{' +
     optional('actors', parties && actorsJson(parties, openings)) +
     `"application_id":"${application.id}",` +
-    optional('cause', refusal && json(refusal.options.cause)) +
-    optional('challenge_id', pause && json(pause.challengeId)) +
+    optional('cause', json(refusal?.options.cause)) +
+    optional('challenge_id', json(pause?.challengeId)) +
     optional('challenge_ids', json(ending.challengeIds)) +
-    optional('challenge_type', pause && json(pause.type)) +
+    optional('challenge_type', json(pause?.type)) +
     (decisions === undefined ? '' : decisionMembers(decisions, openings)) +
-    optional('error', refusal && json(refusal.error)) +
+    optional('error', json(refusal?.error)) +
     `"evaluation_status":${canonicalJson(ending.evaluationStatus)},` +
     (mandate === undefined ? '' : `"expires_at":${mandate.exp},`) +
     `"id":"${id}",` +
@@ -66,7 +66,7 @@ export function exchangeEvent(asked: Asked, id: string, ending: Ending): LedgerE
     `"outcome":"${ending.outcome}",` +
     (policySet === null ? '' : `"policy_set_version_id":"${policySet.setVersionId}",`) +
     `"policy_version":${policyVersion},` +
-    optional('reason', refusal && json(refusal.reason)) +
+    optional('reason', json(refusal?.reason)) +
     optional('recovers', json(ending.recovers)) +
     `"request_id":${canonicalJson(origin.requestId)},` +
     `"resources":${canonicalJson(resources)},"scopes":${canonicalJson(scopes)},` +
@@ -76,15 +76,16 @@ export function exchangeEvent(asked: Asked, id: string, ending: Ending): LedgerE
     `"time":"${new Date(now).toISOString()}",` +
     optional('trace_id', json(origin.traceId)) +
     '"type":"token_exchange",' +
-    optional('unknown_resources', unknownResources || undefined) +
-    optional('unknown_scopes', unknownScopes || undefined) +
+    optional('unknown_resources', json(unknownResources || undefined)) +
+    optional('unknown_scopes', json(unknownScopes || undefined)) +
     (mandate === undefined ? '' : `"use":"${mandate.use}",`) +
     `"v":1,"zone_id":"${zoneId}"}`
   return sealEvent({ id, zoneId, canonical, openings })
 }
 
-function optional(name: string, value: string | number | undefined): string {
-  return value === undefined ? '' : `"${name}":${value},`
+// A member, and the comma before the next; nothing for one that is absent.
+function optional(name: string, json: string | undefined): string {
+  return json === undefined ? '' : `"${name}":${json},`
 }
 
 function json(value: Json | undefined): string | undefined {

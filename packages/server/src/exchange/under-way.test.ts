@@ -78,16 +78,12 @@ it('a burst is taken in, and once the main thread has had no rest for longer tha
 
 it('the longer the main thread has had no rest, the less room there is, until a burst would be over', () => {
   let restless = 0
-  const { ask, underWay } = serve({ most: 256, restlessMs: () => restless })
+  const { ask, finish, underWay } = serve({ most: 256, restlessMs: () => restless })
   const roomAfter = (ms: number, underWayThen: number): boolean => {
     restless = ms
-    while (waiting < underWayThen) {
-      void ask()
-      waiting++
-    }
+    while (finish.length < underWayThen) void ask()
     return underWay.refusal('mine') === undefined
   }
-  let waiting = 0
   expect([roomAfter(50, 63), roomAfter(50, 64), roomAfter(1_000, 64)]).toEqual([true, false, false])
   expect([roomAfter(25, 159), roomAfter(25, 160)]).toEqual([true, false])
   expect([roomAfter(0, 255), roomAfter(0, 256)]).toEqual([true, false])

@@ -79,10 +79,10 @@ export class UnderWay {
 }
 
 function refusal(requestId: string): HttpAnswer {
-  const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
+  const error = 'temporarily_unavailable'
   const error_description = 'more requests are under way than this node can answer in time'
-  const json = `{"error":"temporarily_unavailable","error_description":"${error_description}","requestId":"${requestId}"}`
-  return { status: 503, headers, json }
+  const headers = { ...NO_STORE, 'retry-after': String(RETRY_AFTER_SECONDS) }
+  return { status: 503, headers, json: JSON.stringify({ error, error_description, requestId }) }
 }
 
 /** Tells for how long the event loop has had something to do all the time. Looks only when it is asked: no timer. */

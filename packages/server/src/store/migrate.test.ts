@@ -42,3 +42,18 @@ test('what is missing is made up for', async () => {
   expect((await done()).length).toBeGreaterThan(0)
   await client.query('SELECT FROM countersign.audit_events')
 })
+
+// While a table is small or has no statistics, PostgreSQL may take such an index for as good as the primary key.
+test('of sessions and challenges only the primary key holds zone or id, by which commits look them up', async () => {
+  await migrate(database.connection)
+  const { rows } = await client.query(
+    `SELECT i.indexrelid::regclass::text AS name, i.indisprimary FROM pg_index i
+     JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attname IN ('zone_id', 'id')
+     WHERE i.indrelid IN ('countersign.sessions'::regclass, 'countersign.step_up_challenges'::regclass)
+     GROUP BY 1, 2 ORDER BY 1`,
+  )
+  expect(rows).toEqual([
+    { name: 'countersign.sessions_pkey', indisprimary: true },
+    { name: 'countersign.step_up_challenges_pkey', indisprimary: true },
+  ])
+})

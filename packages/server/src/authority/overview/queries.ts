@@ -29,9 +29,9 @@ export async function readOverview(db: Db, zoneId: string): Promise<Overview | u
       ${live('resources')} AS resources, ${live('grants')} AS grants,
       ${live('policies')} AS policies, ${live('policy_sets')} AS policy_sets,
       (SELECT count(*) FROM (SELECT FROM sessions s WHERE s.zone_id = h.zone_id AND s.status = 'active'
-        AND s.expires_at > countersign.now() LIMIT ${MOST_COUNTED}) counted) AS active_sessions,
+        AND s.expires_at > (SELECT countersign.now()) LIMIT ${MOST_COUNTED}) counted) AS active_sessions,
       (SELECT count(*) FROM (SELECT FROM step_up_challenges c WHERE c.zone_id = h.zone_id AND c.consumed_at IS NULL
-        AND c.rejected_at IS NULL AND c.satisfied_at IS NULL AND c.expires_at > countersign.now()
+        AND c.rejected_at IS NULL AND c.satisfied_at IS NULL AND c.expires_at > (SELECT countersign.now())
         LIMIT ${MOST_COUNTED}) counted) AS pending_challenges,
       h.tree_size AS audit_events
     FROM zone_heads h WHERE h.zone_id = ${zoneId}`.execute(db)

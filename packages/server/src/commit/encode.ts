@@ -12,11 +12,51 @@ import {
 
 type Row = { readonly [column: string]: unknown }
 
+/** The zones of a batch, and where each item belongs among their events. */
+export interface BatchZones {
+  /** In ascending order, which is the order of their locks; the items of one zone are computed from one revision of it. */
+  readonly zones: readonly BatchZone[]
+  /** Of each item the number of its zone, the first being 1. */
+  readonly places: readonly number[]
+  /** How many items of the same zone are before each. */
+  readonly offsets: readonly number[]
+}
+
+interface BatchZone {
+  readonly zoneId: string
+  readonly revision: number
+  count: number
+}
+
+/** Divides a batch by zones. A zone of which items saw two revisions counts as two, of which one at most is recorded. */
+export function zonesOf(items: readonly CommitItem[]): BatchZones {
+  const byKey = new Map<string, BatchZone>()
+  const own: BatchZone[] = []
+  const offsets: number[] = []
+  for (const { zoneId, revision } of items) {
+    const key = `${zoneId} ${revision}`
+    let zone = byKey.get(key)
+    if (zone === undefined) {
+      zone = { zoneId, revision, count: 0 }
+      byKey.set(key, zone)
+    }
+    own.push(zone)
+    offsets.push(zone.count++)
+  }
+  const zones = [...byKey.values()].sort((a, b) => (a.zoneId < b.zoneId ? -1 : 1))
+  return { zones, places: own.map((zone) => zones.indexOf(zone) + 1), offsets }
+}
+
 /**
- * The arguments of `commit_batch`: what every item has as arrays, one element an item; their anchors and the challenges
- * they use up, each with the number of its item, the first being 1; and what few items have as {@link encodeRest}.
+ * The arguments of `commit_batch`: its zones and what every item has as arrays, one element a zone or an item; the items'
+ * anchors and the challenges they use up, each with the number of its item, the first being 1; and what few items have as
+ * {@link encodeRest}.
  */
-export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean): (Buffer | boolean | string | null)[] {
+export function encodeBatch(
+  items: readonly CommitItem[],
+  { zones, places, offsets }: BatchZones,
+  resubmitted: boolean,
+): (Buffer | boolean | string | null)[] {
   const anchors: { readonly n: number; readonly id: string; readonly version: number }[] = []
   const consumed: Consumed[] = []
   items.forEach(({ anchors: own, consume }, index) => {
@@ -29,8 +69,11 @@ export function encodeBatch(items: readonly CommitItem[], resubmitted: boolean):
   })
   return [
     resubmitted,
-    uuidArray(items.map(({ zoneId }) => zoneId)),
-    int8Array(items.map(({ revision }) => revision)),
+    uuidArray(zones.map(({ zoneId }) => zoneId)),
+    int8Array(zones.map(({ revision }) => revision)),
+    int4Array(zones.map(({ count }) => count)),
+    int4Array(places),
+    int4Array(offsets),
     uuidArray(items.map(({ event }) => event.id)),
     byteaArray(items.map(({ event }) => event.leafHash)),
     textArray(items.map(({ event }) => event.canonical)),

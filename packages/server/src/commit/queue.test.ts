@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
-import { openMandateStore } from '../../test/mandate/store.js'
+import { type MandateStore, openMandateStore } from '../../test/mandate/store.js'
 import { createEvent } from '../ledger/event.js'
+import type { CommitItem, Verdict } from './item.js'
 import { CommitQueue } from './queue.js'
 
 test('while some are answered, the database already has those that follow', async () => {
@@ -34,3 +35,99 @@ test('while some are answered, the database already has those that follow', asyn
     await close()
   }
 })
+
+test('a batch is recorded in order, zone by zone, and what is stale leaves no gap', async () => {
+  const store = await openMandateStore()
+  const queue = new CommitQueue({ connection: store.connection, onError: () => {} })
+  try {
+    const [one, other] = [await createZone(store), await createZone(store)]
+    const query = vi.spyOn(pg.Client.prototype, 'query')
+    const record = (items: readonly CommitItem[]) => Promise.all(items.map((item) => queue.submit(item)))
+    const first = [itemOf(one), itemOf(other), itemOf(one)]
+    expect(await record(first)).toEqual([at(0), at(0), at(1)])
+
+    const [stale, noSession] = [
+      { ...itemOf(one), revision: one.revision - 1 },
+      { ...itemOf(other), anchors: [{ sessionId: randomUUID(), version: 1 }] },
+    ]
+    const second = [itemOf(one), stale, itemOf(other), noSession, itemOf(one), itemOf(other)]
+    expect(await record(second)).toEqual([at(2), STALE, at(1), STALE, at(3), at(2)])
+    expect(query).toHaveBeenCalledTimes(2)
+
+    const recorded = [...first, ...second].filter((item) => item !== stale && item !== noSession)
+    for (const zone of [one, other]) {
+      const ids = recorded.filter(({ zoneId }) => zoneId === zone.zoneId).map(({ event }) => event.id)
+      expect(await ledgerOf(store, zone.zoneId)).toEqual(ids)
+    }
+  } finally {
+    vi.restoreAllMocks()
+    await queue.close()
+    await store.close()
+  }
+})
+
+test('nodes that record in the same zones at once leave no gap and share no leaf', async () => {
+  const store = await openMandateStore()
+  const nodes = Array.from({ length: 3 }, () => new CommitQueue({ connection: store.connection, onError: () => {} }))
+  try {
+    const zones = [await createZone(store), await createZone(store)]
+    const recording: Promise<[string, Verdict]>[] = []
+    for (let round = 0; round < 20; round++) {
+      for (const node of nodes) {
+        for (const zone of [...zones, ...zones]) {
+          const item = itemOf(zone)
+          recording.push(node.submit(item).then((verdict) => [item.event.id, verdict]))
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    const verdicts = new Map(await Promise.all(recording))
+    for (const { zoneId } of zones) {
+      const ids = await ledgerOf(store, zoneId)
+      expect(ids).toHaveLength(120)
+      expect(ids.map((id) => verdicts.get(id))).toEqual(ids.map((_, leaf) => at(leaf)))
+    }
+  } finally {
+    await Promise.all(nodes.map((node) => node.close()))
+    await store.close()
+  }
+})
+
+const STALE: Verdict = { status: 'stale' }
+
+interface Zone {
+  readonly zoneId: string
+  readonly revision: number
+}
+
+async function createZone(store: MandateStore): Promise<Zone> {
+  const zoneId = await store.createZone(Date.now())
+  return { zoneId, revision: (await store.snapshot(zoneId)).revision }
+}
+
+function itemOf({ zoneId, revision }: Zone): CommitItem {
+  const event = createEvent({
+    zoneId,
+    now: Date.now(),
+    fields: { type: 'test', outcome: 'recorded' },
+    id: randomUUID(),
+  })
+  return { zoneId, revision, event, anchors: [] }
+}
+
+function at(leafIndex: number): Verdict {
+  return { status: 'recorded', leafIndex }
+}
+
+/** The ids of a zone's events in the order of their leaves, which are as many as its tree has. */
+async function ledgerOf({ db }: MandateStore, zoneId: string): Promise<string[]> {
+  const events = await db
+    .selectFrom('audit_events')
+    .select(['id', 'leaf_index'])
+    .where('zone_id', '=', zoneId)
+    .execute()
+  const head = await db.selectFrom('zone_heads').select('tree_size').where('zone_id', '=', zoneId).executeTakeFirst()
+  events.sort((a, b) => a.leaf_index - b.leaf_index)
+  expect(events.map(({ leaf_index }) => leaf_index)).toEqual(Array.from({ length: head?.tree_size ?? 0 }, (_, n) => n))
+  return events.map(({ id }) => id)
+}

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { type Connection, clientConfig } from '../store/database.js'
-import { encodeBatch } from './encode.js'
+import { encodeBatch, zonesOf } from './encode.js'
 import { type CommitItem, exclusiveKeys, type Verdict } from './item.js'
 
 /** Nothing was recorded, and nothing is known to be wrong with the request: it may be tried again. */
@@ -41,6 +41,8 @@ const SMALL_BATCH = 16
 const LOCK_NOT_AVAILABLE = '55P03'
 const RECONNECT_MS = 100
 const GIVE_UP_EVERY_MS = 500
+/** Where each zone's events begin; and a word for each item, unless all are recorded one after another from there. */
+const COMMIT = `SELECT firsts, verdicts FROM commit_batch(${Array.from({ length: 21 }, (_, n) => `$${n + 1}`).join(',')})`
 
 /**
  * Group commit: outcomes that arrive while a transaction is on its way go into the next one together. One is in flight
@@ -192,15 +194,17 @@ export class CommitQueue {
 
   async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<readonly Verdict[]> {
     const client = await this.#connect()
-    const answer = await client.query<{ verdicts: string }>({
+    const items = batch.map(({ item }) => item)
+    const zones = zonesOf(items)
+    const answer = await client.query<{ firsts: string; verdicts: string | null }>({
       name: 'commit',
-      text: 'SELECT commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18) AS verdicts',
-      values: encodeBatch(
-        batch.map(({ item }) => item),
-        resubmitted,
-      ),
+      text: COMMIT,
+      values: encodeBatch(items, zones, resubmitted),
     })
-    return (answer.rows[0]?.verdicts ?? '').split(' ').map(readVerdict)
+    const [row] = answer.rows
+    if (row?.verdicts != null) return row.verdicts.split(' ').map(readVerdict)
+    const firsts = row?.firsts.split(' ') ?? []
+    return zones.places.map((place, n) => recordedAt(leafOf(firsts[place - 1]) + (zones.offsets[n] as number)))
   }
 
   async #connect(): Promise<pg.Client> {
@@ -223,11 +227,18 @@ export class CommitQueue {
 
 const STALE: Verdict = { status: 'stale' }
 
-// A word for each item, in order: where its event stands in the ledger, or what became of it.
+// A word for an item: where its event stands in the ledger, or what became of it.
 function readVerdict(word: string): Verdict {
   if (word === 'stale' || word === 'replayed' || word === 'capped') return { status: word }
-  const leafIndex = word === '' ? Number.NaN : Number(word)
-  // Of an item that nothing is said of nothing is known to be recorded.
+  return recordedAt(leafOf(word))
+}
+
+function leafOf(word: string | undefined): number {
+  return Number(word || Number.NaN)
+}
+
+// Of an item that nothing is said of nothing is known to be recorded.
+function recordedAt(leafIndex: number): Verdict {
   return Number.isSafeInteger(leafIndex) ? { status: 'recorded', leafIndex } : STALE
 }
 

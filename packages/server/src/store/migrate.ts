@@ -3,14 +3,16 @@ import pg from 'pg'
 import { type Connection, clientConfig } from './database.js'
 import * as foundation from './migrations/0001-foundation.js'
 import * as revokedMandates from './migrations/0002-revoked-mandates.js'
-import * as commit from './migrations/0003-commit.js'
+import * as formerCommit from './migrations/0003-commit.js'
 import * as keyLookups from './migrations/0004-key-lookups.js'
+import * as commit from './migrations/0005-commit.js'
 
 const migrations = {
   '0001-foundation': { up: foundation.up },
   '0002-revoked-mandates': { up: revokedMandates.up },
-  '0003-commit': { up: commit.up },
+  '0003-commit': { up: formerCommit.up },
   '0004-key-lookups': { up: keyLookups.up },
+  '0005-commit': { up: commit.up },
 }
 
 /**

@@ -2,13 +2,14 @@
 // Only what Node itself brings is used here, since on a fresh clone there is nothing else.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname ?? '.', '..')
 const MODULES = join(ROOT, 'node_modules')
 const STAMP = join(MODULES, '.installed-for')
 const OLDEST_NODE = [20, 19]
+const SERVER = join(ROOT, 'packages', 'server')
 
 /**
  * Installs and builds. Given one workspace, a checkout that has nothing installed gets only what that one runs on, which is
@@ -22,6 +23,7 @@ export function prepare(workspace = undefined) {
   }
   install(workspace)
   run(process.execPath, [join(MODULES, 'typescript', 'bin', 'tsc'), '-b', ...(workspace ? [workspace] : [])])
+  bundle()
 }
 
 function install(workspace) {
@@ -42,8 +44,21 @@ function install(workspace) {
   writeFileSync(STAMP, partly ? part : whole)
 }
 
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] })
+// The service loads its bundle, which is as old as the newest thing in it.
+function bundle() {
+  const config = join(SERVER, 'rolldown.config.js')
+  const built = ['protocol', 'rego', 'server'].map((name) => join(ROOT, 'packages', name, 'tsconfig.tsbuildinfo'))
+  const made = changedAt(join(SERVER, 'dist', 'bundle', 'index.js'))
+  if ([STAMP, config, ...built].every((file) => changedAt(file) < made)) return
+  run(process.execPath, [join(MODULES, 'rolldown', 'bin', 'cli.mjs'), '-c', config], 'ignore')
+}
+
+function changedAt(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+function run(command, args, stdout = 2) {
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', stdout, 2] })
   if (error !== undefined) console.error(`${command} cannot be run: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
 }

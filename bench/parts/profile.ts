@@ -20,7 +20,10 @@ export async function profilePart(bench: Bench): Promise<string> {
   const { rig, plan } = bench
   const directory = mkdtempSync(join(tmpdir(), 'countersign-profile-'))
   try {
-    const service = await rig.service(['--cpu-prof', `--cpu-prof-dir=${directory}`, '--cpu-prof-interval=500'])
+    // Not the bundle, in which every place would be the same file.
+    const places = ['--conditions=@countersign/unbundled']
+    const profiler = ['--cpu-prof', `--cpu-prof-dir=${directory}`, '--cpu-prof-interval=500']
+    const service = await rig.service([...places, ...profiler])
     const contender = plainContender(bench, await createZone(rig, service), [service])
     bench.progress('profile: warming up')
     await runOnce(bench, contender, Math.max(3, plan.warmSeconds), 0)

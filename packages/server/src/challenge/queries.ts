@@ -140,7 +140,7 @@ export async function findLive(
   const rows = await sql<{ id: string; expires_at: number }>`
     SELECT c.id, c.expires_at FROM step_up_challenges c
     WHERE c.zone_id = ${zoneId} AND c.application_id = ${applicationId} AND c.binding_hash = ${bindingHash}
-      AND c.consumed_at IS NULL AND c.rejected_at IS NULL AND c.expires_at > countersign.now()
+      AND c.consumed_at IS NULL AND c.rejected_at IS NULL AND c.expires_at > (SELECT countersign.now())
       AND NOT ${sql.raw(hasSuccessor('c'))}
     ORDER BY c.created_at DESC, c.id DESC LIMIT 1`.execute(db)
   const row = rows.rows[0]

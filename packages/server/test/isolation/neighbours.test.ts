@@ -72,9 +72,9 @@ test('while one zone is locked, the others go on', async () => {
 })
 
 /** How many rows of a table were read so far. */
-async function rowsRead(table: string): Promise<number> {
+async function rowsRead(table: string, of = service): Promise<number> {
   const [row] = await query<{ read: number }>(
-    service,
+    of,
     `SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)::float8 AS read
      FROM pg_stat_user_tables t WHERE relname = $1`,
     [table],
@@ -85,31 +85,42 @@ async function rowsRead(table: string): Promise<number> {
 // Backends tell what they have read a second later at the earliest.
 const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500))
 
-test('challenges that have expired cost a new one nothing', async () => {
-  const { challenge_id: id } = (await neighbour.exchange()).body
-  const expired = 5_000
-  await query(
-    service,
-    `INSERT INTO countersign.step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type,
-       demand, requesters, requester_applications, request_json, binding_hash, created_at, expires_at)
-     SELECT zone_id, gen_random_uuid(), session_id, principal_id, application_id, challenge_type, demand, requesters,
-       requester_applications, request_json, sha256(n::text::bytea), created_at - interval '9 h', expires_at - interval '9 h'
-     FROM countersign.step_up_challenges, generate_series(1, $2) n WHERE id = $1`,
-    [id, expired],
-  )
-  await settle()
-  await neighbour.exchange({ ttl_seconds: '99' })
-  await settle()
-  const before = await rowsRead('step_up_challenges')
-  const created = 5
-  for (let n = 0; n < created; n++) {
-    expect((await neighbour.exchange({ ttl_seconds: String(100 + n) })).status).toBe(401)
+test.each([
+  ['that have expired', "interval '9 h'", ''],
+  ['of others', "interval '0'", 'n'],
+])('challenges %s cost a new one nothing', async (_which, age, principal) => {
+  // Nobody has counted anything in it, and its plans are made while there is next to nothing.
+  const fresh = await testService()
+  try {
+    const { exchange } = await createWorld(fresh)
+    const { challenge_id: id } = (await exchange()).body
+    const others = 5_000
+    await query(
+      fresh,
+      `INSERT INTO countersign.step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type,
+         demand, requesters, requester_applications, request_json, binding_hash, created_at, expires_at)
+       SELECT zone_id, gen_random_uuid(), session_id, principal_id || replace($3, 'n', n::text), application_id,
+         challenge_type, demand, requesters, requester_applications, request_json, sha256(n::text::bytea),
+         created_at - ${age}, expires_at - ${age}
+       FROM countersign.step_up_challenges, generate_series(1, $2) n WHERE id = $1`,
+      [id, others, principal],
+    )
+    await settle()
+    await exchange({ ttl_seconds: '99' })
+    await settle()
+    const before = await rowsRead('step_up_challenges', fresh)
+    const created = 5
+    for (let n = 0; n < created; n++) {
+      expect((await exchange({ ttl_seconds: String(100 + n) })).status).toBe(401)
+    }
+    await settle()
+    await exchange({ ttl_seconds: '99' })
+    await settle()
+    // What sweeps now and then may have read them once.
+    expect((await rowsRead('step_up_challenges', fresh)) - before).toBeLessThan(created * others)
+  } finally {
+    await fresh.close()
   }
-  await settle()
-  await neighbour.exchange({ ttl_seconds: '99' })
-  await settle()
-  // What sweeps now and then may have read them once.
-  expect((await rowsRead('step_up_challenges')) - before).toBeLessThan(created * expired)
 })
 
 test.each([

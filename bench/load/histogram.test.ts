@@ -25,6 +25,20 @@ describe('a histogram', () => {
     expect(histogram.total).toBe(3)
   })
 
+  it('counts what another has counted as if it had been told of each', () => {
+    fc.assert(
+      fc.property(durations, durations, fc.double({ min: 0, max: 1, noNaN: true }), (some, others, share) => {
+        const [whole, part, rest] = [new Histogram(), new Histogram(), new Histogram()]
+        for (const ms of [...some, ...others]) whole.record(ms)
+        for (const ms of some) part.record(ms)
+        for (const ms of others) rest.record(ms)
+        part.add(rest)
+        expect(part.total).toBe(whole.total)
+        expect(part.quantile(share)).toBe(whole.quantile(share))
+      }),
+    )
+  })
+
   it('has no percentile of nothing', () => {
     expect(new Histogram().quantile(0.5)).toBeNaN()
   })

@@ -17,6 +17,14 @@ export class Histogram {
     this.#total++
   }
 
+  /** Counts what another has counted, too. */
+  add(other: Histogram): void {
+    other.#counts.forEach((count, bucket) => {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    })
+    this.#total += other.#total
+  }
+
   /** The duration within which a share of all lies, in milliseconds, never too small; NaN for none. `share` from 0 to 1. */
   quantile(share: number): number {
     let seen = 0

@@ -1,5 +1,6 @@
 import type { Node, Rig } from '../exchange/rig.js'
 import { closedLoop, type NextRequest } from '../load/closed-loop.js'
+import { Histogram } from '../load/histogram.js'
 import { processFigures } from '../load/process-figures.js'
 import { BrokenRun, expectOnly } from '../load/tally.js'
 import type { Bench } from './bench.js'
@@ -40,25 +41,53 @@ export interface Pairs {
 // Requests a second assumed before the first run.
 const FIRST_GUESS = 4_000
 const MOST_WARM_SECONDS = 6
+/** How long a turn of one lasts: a machine that is shared is slower for seconds, which should be the seconds of both. */
+const TURN_SECONDS = 0.75
 
-/** Runs both in turn, the other first in every second pair so that drift favours neither, and takes medians. */
+/**
+ * Runs both in pairs, and takes medians. In a pair each has its turns, the other first in every second of them and in every
+ * second pair, so that drift favours neither.
+ */
 export async function interleave(bench: Bench, name: string, ours: Contender, floor: Contender): Promise<Pairs> {
   const { plan, progress } = bench
   const fastest = new Map<Contender, number>()
-  const turn = async (contender: Contender, seconds: number): Promise<Figures> => {
-    const rate = fastest.get(contender) ?? FIRST_GUESS
-    const figures = await runOnce(bench, contender, seconds, Math.ceil(rate * seconds * 1.5) + plan.connections)
+  const most = (contender: Contender, seconds: number): number =>
+    Math.ceil((fastest.get(contender) ?? FIRST_GUESS) * seconds * 1.5) + plan.connections
+  const learn = (contender: Contender, figures: Figures): Figures => {
     fastest.set(contender, Math.max(fastest.get(contender) ?? 0, figures.rps))
     return figures
   }
   progress(`${name}: warming up`)
-  for (const contender of [floor, ours]) await warmUp(bench, contender, turn)
+  for (const contender of [floor, ours]) {
+    await warmUp(bench, contender, async (it, seconds) =>
+      learn(it, await runOnce(bench, it, seconds, most(it, seconds))),
+    )
+  }
 
   const pairs: { ours: Figures; floor: Figures }[] = []
   for (let n = 1; n <= plan.pairs && (n === 1 || !isLate(bench)); n++) {
-    const first = await turn(n % 2 === 1 ? ours : floor, plan.seconds)
-    const second = await turn(n % 2 === 1 ? floor : ours, plan.seconds)
-    const pair = n % 2 === 1 ? { ours: first, floor: second } : { ours: second, floor: first }
+    let isOver = false
+    const side = async (contender: Contender) => {
+      const turns: Turn[] = []
+      const next = await contender.requests(most(contender, plan.seconds))
+      const nextOrOver = (): Buffer | undefined => {
+        const request = next()
+        // One that was faster than expected has no more requests: the round is the last, of both.
+        if (request === undefined) isOver = true
+        return request
+      }
+      return { contender, turns, next: nextOrOver }
+    }
+    const [one, other] = [await side(ours), await side(floor)]
+    const order = n % 2 === 1 ? [one, other] : [other, one]
+    const rounds = Math.max(1, Math.round(plan.seconds / TURN_SECONDS))
+    for (let round = 0; round < rounds && !isOver; round++) {
+      for (const { contender, turns, next } of order) {
+        turns.push(await takeTurn(bench, contender, next, plan.seconds / rounds))
+      }
+      order.reverse()
+    }
+    const pair = { ours: learn(ours, figuresOf(one.turns)), floor: learn(floor, figuresOf(other.turns)) }
     pairs.push(pair)
     const rates = `${Math.round(pair.ours.rps)}/s, ${floor.label} ${Math.round(pair.floor.rps)}/s`
     progress(`${name}: pair ${n} of ${plan.pairs}: ${rates}, ratio ${(pair.ours.rps / pair.floor.rps).toFixed(2)}`)
@@ -97,13 +126,30 @@ export function isLate({ plan, startedAt }: Bench): boolean {
 
 /** @throws BrokenRun when an answer is not what it must be, or is not in the ledger */
 export async function runOnce(bench: Bench, contender: Contender, seconds: number, atMost: number): Promise<Figures> {
-  const { plan } = bench
+  return figuresOf([await takeTurn(bench, contender, await contender.requests(atMost), seconds)])
+}
+
+/** What one had of a turn, in sums. */
+interface Turn {
+  readonly requests: number
+  readonly seconds: number
+  readonly latency: Histogram
+  readonly cpuUs: number
+  readonly databaseCpuUs: number
+  readonly rssMb: number
+}
+
+async function takeTurn(bench: Bench, contender: Contender, next: NextRequest, seconds: number): Promise<Turn> {
   const { label, nodes, status, recorded, rig = bench.rig } = contender
-  const next = await contender.requests(atMost)
   const eventsBefore = await recorded?.()
   const before = nodes.map(({ pid }) => processFigures(pid))
   const databaseBefore = rig.databaseCpuUs()
-  const result = await closedLoop({ targets: nodes, connections: plan.connections, ms: seconds * 1000, next })
+  const result = await closedLoop({
+    targets: nodes,
+    connections: bench.plan.connections,
+    ms: seconds * 1000,
+    next,
+  })
   const after = nodes.map(({ pid }) => processFigures(pid))
   const databaseAfter = rig.databaseCpuUs()
   expectOnly(label, result, status)
@@ -111,16 +157,29 @@ export async function runOnce(bench: Bench, contender: Contender, seconds: numbe
   if (eventsBefore !== undefined && added - eventsBefore < result.requests) {
     throw new BrokenRun(`${label}: ${result.requests} answers, but ${added - eventsBefore} events in the ledger`)
   }
-  const { latency, requests } = result
-  const cpuUs = after.reduce((sum, now, n) => sum + (now?.cpuUs ?? Number.NaN) - (before[n]?.cpuUs ?? Number.NaN), 0)
   return {
-    rps: requests / result.seconds,
+    requests: result.requests,
+    seconds: result.seconds,
+    latency: result.latency,
+    cpuUs: after.reduce((sum, now, n) => sum + (now?.cpuUs ?? Number.NaN) - (before[n]?.cpuUs ?? Number.NaN), 0),
+    databaseCpuUs: (databaseAfter ?? Number.NaN) - (databaseBefore ?? Number.NaN),
+    rssMb: Math.max(...after.map((now) => now?.rssMb ?? Number.NaN)),
+  }
+}
+
+function figuresOf(turns: readonly Turn[]): Figures {
+  const latency = new Histogram()
+  for (const turn of turns) latency.add(turn.latency)
+  const sum = (read: (turn: Turn) => number): number => turns.reduce((total, turn) => total + read(turn), 0)
+  const requests = sum((turn) => turn.requests)
+  return {
+    rps: requests / sum((turn) => turn.seconds),
     p50Ms: latency.quantile(0.5),
     p99Ms: latency.quantile(0.99),
     p999Ms: latency.quantile(0.999),
-    cpuUs: cpuUs / requests,
-    databaseCpuUs: ((databaseAfter ?? Number.NaN) - (databaseBefore ?? Number.NaN)) / requests,
-    rssMb: Math.max(...after.map((now) => now?.rssMb ?? Number.NaN)),
+    cpuUs: sum((turn) => turn.cpuUs) / requests,
+    databaseCpuUs: sum((turn) => turn.databaseCpuUs) / requests,
+    rssMb: Math.max(...turns.map((turn) => turn.rssMb)),
   }
 }
 

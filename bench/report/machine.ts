@@ -24,7 +24,7 @@ export function method(plan: {
   return [
     `Load generator, service, floor and database share this machine, over loopback and a Unix socket.`,
     `Closed loop: ${plan.connections} connections, each sends when its last request is answered.`,
-    `Each figure is the median of ${plan.pairs} pairs of runs of ${plan.seconds} s, service and floor in turn, after a warm-up;`,
+    `Each figure is the median of ${plan.pairs} pairs of runs of ${plan.seconds} s, after a warm-up; in a pair service and floor take turns of less than a second;`,
     `the ratio is the median of the pairs' ratios. A run in a hurry measures single pairs when it is late.`,
     `Policy engine, durable ledger with leaf hashes and indexes, throttles, metrics and logs are on.`,
     `A run in which any answer had another status than it must, or in which the ledger grew by less than what was answered, ends the bench.`,

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { expect, test, vi } from 'vitest'
 import { type MandateStore, openMandateStore } from '../../test/mandate/store.js'
 import { createEvent } from '../ledger/event.js'
+import { clientConfig } from '../store/database.js'
 import type { CommitItem, Verdict } from './item.js'
 import { CommitQueue } from './queue.js'
 
@@ -89,6 +90,33 @@ test('nodes that record in the same zones at once leave no gap and share no leaf
     }
   } finally {
     await Promise.all(nodes.map((node) => node.close()))
+    await store.close()
+  }
+})
+
+test('a batch locks its zones in one order, however its items come', async () => {
+  const store = await openMandateStore()
+  const queue = new CommitQueue({ connection: store.connection, onError: () => {} })
+  const [holder, other] = [new pg.Client(clientConfig(store.connection)), new pg.Client(clientConfig(store.connection))]
+  try {
+    const zones = [await createZone(store), await createZone(store)]
+    const [lower, higher] = zones.sort((a, b) => (a.zoneId < b.zoneId ? -1 : 1)) as [Zone, Zone]
+    await Promise.all([holder.connect(), other.connect()])
+    const lock = 'SELECT FROM countersign.zone_heads WHERE zone_id = $1 FOR NO KEY UPDATE'
+    await holder.query('BEGIN')
+    await holder.query(lock, [lower.zoneId])
+    const recording = Promise.all([queue.submit(itemOf(higher)), queue.submit(itemOf(lower))])
+    await vi.waitFor(async () => {
+      const waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+      expect((await other.query(waits)).rowCount).toBe(1)
+    })
+    // What waits for the lower holds nothing that another could wait for.
+    await other.query(`${lock} NOWAIT`, [higher.zoneId])
+    await holder.query('COMMIT')
+    expect(await recording).toEqual([at(0), at(0)])
+  } finally {
+    await Promise.all([holder.end(), other.end()])
+    await queue.close()
     await store.close()
   }
 })

@@ -31,6 +31,7 @@ import { createApp } from './http/app.js'
 import { installCors } from './http/cors.js'
 import { createMetrics } from './http/metrics.js'
 import { withoutValues } from './http/without-values.js'
+import type { LogAnswer } from './log.js'
 import { createSigningKey, requireSealer } from './mandate/keys.js'
 import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
 import { policyRoutes } from './policy/policies/routes.js'
@@ -46,6 +47,7 @@ import { Sweeper } from './sweep/sweeper.js'
 export interface Assembly {
   readonly config: Config
   readonly log: Logger
+  readonly logAnswer?: LogAnswer | undefined
   /** Gets what stops each part, in the order in which they start. */
   readonly undo: (() => Promise<unknown>)[]
 }
@@ -60,7 +62,7 @@ const POOL_SIZE = 12
  * @returns where it listens
  * @throws Error that says what could not be started; `undo` then stops what had
  */
-export async function assemble(connection: Connection, { config, log, undo }: Assembly): Promise<string> {
+export async function assemble(connection: Connection, { config, log, logAnswer, undo }: Assembly): Promise<string> {
   await migrate(connection)
   const { db } = openDatabase(connection, POOL_SIZE)
   undo.push(() => db.destroy())
@@ -114,6 +116,7 @@ export async function assemble(connection: Connection, { config, log, undo }: As
 
   const app = await createApp({
     log,
+    logAnswer,
     metrics: createMetrics(),
     trustProxy: config.trustProxy.length === 0 ? undefined : config.trustProxy,
     readiness: databaseReadiness(db),

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
+import type { Assembly } from './assemble.js'
 import type { Config } from './config.js'
 import { openLog } from './log.js'
 import type { Connection } from './store/database.js'
@@ -35,7 +36,7 @@ export interface Service {
  */
 export async function startService(config: Config, options: ServeOptions = {}): Promise<Service> {
   const undo: (() => Promise<unknown>)[] = []
-  const log = options.log ?? standardLog(undo)
+  const { log, logAnswer } = options.log === undefined ? standardLog(undo) : { log: options.log }
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
@@ -49,7 +50,7 @@ export async function startService(config: Config, options: ServeOptions = {}): 
     }
     const connection = await connect(config, log, options, undo, () => void load().catch(() => {}))
     const { assemble } = await load()
-    return { url: await assemble(connection, { config, log, undo }), close }
+    return { url: await assemble(connection, { config, log, logAnswer, undo }), close }
   } catch (error) {
     await close()
     throw error
@@ -67,9 +68,9 @@ function holdMemory(): void {
   setFlagsFromString('--no-allocation-site-pretenuring')
 }
 
-function standardLog(undo: (() => Promise<unknown>)[]): Logger {
-  const { log, flush } = openLog(STANDARD_OUTPUT)
-  undo.push(flush)
+function standardLog(undo: (() => Promise<unknown>)[]): Pick<Assembly, 'log' | 'logAnswer'> {
+  const log = openLog(STANDARD_OUTPUT)
+  undo.push(log.flush)
   return log
 }
 

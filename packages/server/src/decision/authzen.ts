@@ -67,7 +67,7 @@ function evaluationRoutes(app: App, point: DecisionPoint, zone: string, of: stri
     questions: readonly DecisionRequest[],
     until?: Until,
   ) => {
-    const decisions = await point.check(await origin(request, reply), questions, until)
+    const decisions = await point.checkEach(await origin(request, reply), questions, until)
     reply.header('cache-control', 'no-store')
     return decisions.map(toEvaluation)
   }

@@ -74,15 +74,26 @@ export class DecisionPoint {
   }
 
   /**
-   * Answers questions, in their order. Each answer was still true after this was called: what it was computed from is
-   * held against the database, by the commit that records it or by a read that came after the question, one for many.
+   * Answers a question. The answer was still true after this was called: what it was computed from is held against the
+   * database, by the commit that records it or by a read that came after the question, one for many.
    *
    * A question is not a use of the session it is about: a page that is left open and keeps asking must not keep a level
    * from lapsing.
    *
    * @throws ProblemError
    */
-  check(
+  check(origin: DecisionOrigin, request: DecisionRequest): Promise<DecisionData> {
+    return this.#asked(origin, (snapshot, caller) =>
+      andThen(this.#answer(origin, snapshot, caller, request), (answer) => this.#settle(answer)),
+    )
+  }
+
+  /**
+   * Answers several questions, in their order, each as {@link check} does.
+   *
+   * @throws ProblemError
+   */
+  checkEach(
     origin: DecisionOrigin,
     requests: readonly DecisionRequest[],
     until: Until = () => false,
@@ -124,7 +135,7 @@ export class DecisionPoint {
         const about = { ...request, resource: { type: RESOURCE_TYPE, id: resource.identifier }, explain: false }
         if (this.#decide(id, origin, snapshot, caller, subject, about).policy.kind === 'allow') resources.push(resource)
       }
-      if (!(await this.#holds(snapshot, subject))) return 'stale'
+      if (!(await this.#holds(snapshot, subject))) return this.#stale(subject)
       return { resources, policyVersion: snapshot.policyVersion }
     })
   }
@@ -233,16 +244,17 @@ export class DecisionPoint {
   #settle(answer: Answer): Eventual<DecisionData | 'stale'> {
     const { snapshot, subject, decided } = answer
     const holds = this.#isRecorded(snapshot, decided) ? this.#record(answer) : this.#holds(snapshot, subject)
-    return andThen(holds, (held) => (held ? decided.data : 'stale'))
+    return andThen(holds, (held) => (held ? decided.data : this.#stale(subject)))
   }
 
   // Where looking for the subject's sessions has shown it, nothing is read again.
-  #holds(snapshot: ZoneSnapshot, { standing: { session }, heldAt }: Subject): Eventual<boolean> {
-    const holds = heldAt === undefined ? this.#currency.holds(snapshot, session) : heldAt === snapshot.revision
-    return andThen(holds, (held) => {
-      if (!held && session !== undefined) this.deps.sessions.forget(session.id)
-      return held
-    })
+  #holds(snapshot: ZoneSnapshot, { standing, heldAt }: Subject): Eventual<boolean> {
+    return heldAt === undefined ? this.#currency.holds(snapshot, standing.session) : heldAt === snapshot.revision
+  }
+
+  #stale({ standing: { session } }: Subject): 'stale' {
+    if (session !== undefined) this.deps.sessions.forget(session.id)
+    return 'stale'
   }
 
   #isRecorded(snapshot: ZoneSnapshot, { policy }: Decided): boolean {
@@ -259,9 +271,7 @@ export class DecisionPoint {
     try {
       const { zoneId, revision } = snapshot
       const verdict = await this.deps.commit.submit({ zoneId, revision, event, anchors })
-      const recorded = verdict.status === 'recorded'
-      if (!recorded && session !== undefined) this.deps.sessions.forget(session.id)
-      return recorded
+      return verdict.status === 'recorded'
     } catch (error) {
       if (error instanceof CommitUnavailable) throw busy(error.message)
       throw error

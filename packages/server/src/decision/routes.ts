@@ -25,8 +25,8 @@ const base = '/v1/zones/:zone_id/decisions'
 export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void> {
   return async (app) => {
     const check = async (origin: DecisionOrigin, body: unknown): Promise<HttpAnswer> => {
-      const decisions = await point.check(origin, [readDecisionRequest(body)])
-      return { status: 200, headers: NO_STORE, json: `{"data":${decisions.map(decisionJson).join(',')}}` }
+      const decision = await point.check(origin, readDecisionRequest(body))
+      return { status: 200, headers: NO_STORE, json: `{"data":${decisionJson(decision)}}` }
     }
     const direct: DirectRoute = {
       types: [JSON_MEDIA_TYPE],
@@ -45,7 +45,7 @@ export function decisionRoutes(point: DecisionPoint): (app: App) => Promise<void
       `${base}/check-batch`,
       asked(`Ask up to ${MOST_CHECKS} questions at once`, tags, BatchBody, BatchView),
       async (request, reply) => {
-        const data = await point.check(originOf(request, reply), readChecks(request.body).map(readDecisionRequest))
+        const data = await point.checkEach(originOf(request, reply), readChecks(request.body).map(readDecisionRequest))
         return reply.header('cache-control', 'no-store').send({ data })
       },
     )

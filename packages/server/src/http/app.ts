@@ -10,6 +10,7 @@ import fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { answersTo, type LogAnswer } from '../log.js'
 import { addressOf } from './address.js'
 import { answerClientError } from './client-error.js'
 import { DirectRoutes } from './direct.js'
@@ -35,6 +36,8 @@ export type App = FastifyInstance<
 
 export interface AppOptions {
   readonly log: Logger
+  /** How the line of an answer is written; by default as any other of `log`. */
+  readonly logAnswer?: LogAnswer | undefined
   readonly metrics: Registry
   /** What `/readyz` asks. */
   readonly readiness: readonly ReadinessCheck[]
@@ -56,8 +59,8 @@ const BODY_LIMIT = 1024 * 1024
  * ```
  */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { log, trustProxy } = options
-  const observe = observer(log, options.metrics)
+  const { log, logAnswer = answersTo(log), trustProxy } = options
+  const observe = observer(logAnswer, options.metrics)
   const direct = new DirectRoutes({ log, headers: SECURITY_HEADERS, addressOf: addressOf(trustProxy), observe })
   const app: App = fastify({
     loggerInstance: log as FastifyBaseLogger,

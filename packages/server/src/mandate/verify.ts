@@ -1,8 +1,8 @@
 import * as crypto from 'node:crypto'
 import { decodeBase64Url } from '../authority/jws/base64url.js'
 import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
+import { RememberedTokens } from '../authority/jws/remembered-tokens.js'
 import { issuerOf, type SigningKey, type ZoneSnapshot } from '../authority/snapshot.js'
-import { LruMap } from '../store/lru-map.js'
 import { isMandateClaims, type MandateClaims } from './claims.js'
 import { isPublished, keysByHeader, publicKeyOf } from './keys.js'
 
@@ -17,14 +17,14 @@ export type MandateResult =
  */
 export type MandateRefusal = 'malformed' | 'not_ours' | 'bad_signature' | 'wrong_issuer' | 'bad_claims' | 'expired'
 
-const verified = new LruMap<string, MandateClaims>(20_000)
+const verified = new RememberedTokens<MandateClaims>()
 
 /**
  * Verifies that a token is a mandate of this zone, whole and in time. It says nothing about the session behind it.
  *
  * The header must be, to the letter, one that this zone's keys write: with it the algorithm, the type and the key are
- * settled, and there is nothing to negotiate. Tokens that verified are remembered by their hash, so that presenting
- * one again costs a hash; time, issuer and key are looked at each time.
+ * settled, and there is nothing to negotiate. Tokens that verified are remembered; time, issuer and key are looked at each
+ * time.
  *
  * @returns at once for a remembered token, otherwise when the signature has been verified off the main thread
  * @see https://www.rfc-editor.org/rfc/rfc9068#section-4
@@ -39,11 +39,9 @@ export function verifyMandate(
   const firstDot = token.indexOf('.')
   const lastDot = token.lastIndexOf('.')
   if (firstDot <= 0 || token.indexOf('.', firstDot + 1) !== lastDot) return refused('malformed')
-  // Before the hash, which a token of somebody else's need not cost.
   const key = publishedKey(snapshot, token.slice(0, firstDot), now)
   if (key === undefined) return refused('not_ours')
-  const hash = crypto.hash('sha256', token, 'base64url')
-  const known = verified.get(hash)
+  const known = verified.get(token)
   if (known !== undefined) return checkClaims(snapshot, baseUrl, known, now)
   const payload = decodeBase64Url(token.slice(firstDot + 1, lastDot))
   const signature = decodeBase64Url(token.slice(lastDot + 1))
@@ -53,7 +51,7 @@ export function verifyMandate(
     const claims = parseClaims(payload)
     if (claims === undefined) return refused('bad_claims')
     const result = checkClaims(snapshot, baseUrl, claims, now)
-    if (result.kind === 'verified') verified.set(hash, claims)
+    if (result.kind === 'verified') verified.set(token, claims)
     return result
   })
 }

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 import { type Aal, isAal, maxAal, TOKEN_TYPES } from '@countersign/protocol'
-import { LruMap } from '../../store/lru-map.js'
 import { type AalMapping, subjectKey } from '../../store/tables.js'
 import type { IssuerKeys } from '../issuer-keys/issuer-keys.js'
 import { type Claims, type CompactJws, MAX_TOKEN_LENGTH, parseCompact } from '../jws/compact.js'
 import { candidateKeys, type KeySet, verifyWith } from '../jws/key-set.js'
+import { RememberedTokens } from '../jws/remembered-tokens.js'
 import type { SubjectIssuer, ZoneSnapshot } from '../snapshot.js'
 
 export interface SubjectTokenRequest {
@@ -73,11 +73,11 @@ interface Remembered {
   readonly keys: KeySet
 }
 
-const verified = new LruMap<string, Remembered>(20_000)
+const verified = new RememberedTokens<Remembered>()
 
 /**
- * Verifies a trusted issuer's token for the application that presents it. Tokens that verified are remembered by their
- * hash until the issuer's row or keys change; the time and the application are looked at each time.
+ * Verifies a trusted issuer's token for the application that presents it. Tokens that verified are remembered until
+ * the issuer's row or keys change; the time and the application are looked at each time.
  *
  * @returns at once for a remembered token, otherwise when the signature has been verified off the main thread
  * @see https://www.rfc-editor.org/rfc/rfc7519#section-7.2
@@ -87,21 +87,20 @@ export function verifySubjectToken(request: SubjectTokenRequest): SubjectTokenRe
   const { snapshot, token, tokenType, issuerKeys, now } = request
   if (token.length > MAX_TOKEN_LENGTH) return failed('too_long')
   if (!TYPES_OF.has(tokenType)) return failed('unsupported_token_type')
-  const tokenHash = hash('sha256', token, 'base64url')
-  const remembered = verified.get(tokenHash)
-  if (remembered?.tokenType !== tokenType) return verifyAnew(request, tokenHash)
+  const remembered = verified.get(token)
+  if (remembered?.tokenType !== tokenType) return verifyAnew(request)
   const { issuer } = remembered.subject
   // The row of an issuer is one zone's, so a token remembered for another zone does not stand here.
   const stands = snapshot.issuers.get(issuer.issuer)?.includes(issuer) === true
   const keys = issuerKeys.current(issuer, now)
-  if (!stands || keys !== remembered.keys) return verifyAnew(request, tokenHash)
+  if (!stands || keys !== remembered.keys) return verifyAnew(request)
   if (!isAllowed(issuer, request.applicationId)) return failed('application_not_allowed')
   return remembered.subject.expiresAt + SKEW > now
     ? { kind: 'verified', subject: remembered.subject }
     : failed('expired')
 }
 
-async function verifyAnew(request: SubjectTokenRequest, tokenHash: string): Promise<SubjectTokenResult> {
+async function verifyAnew(request: SubjectTokenRequest): Promise<SubjectTokenResult> {
   const { token, tokenType, now, issuerKeys } = request
   const jws = parseCompact(token)
   if (jws === undefined) return failed('malformed')
@@ -119,7 +118,7 @@ async function verifyAnew(request: SubjectTokenRequest, tokenHash: string): Prom
     if (candidateKeys(keys, jws).length === 0) return failed('unknown_key')
   }
   if (!(await verifyWith(keys, jws))) return failed('bad_signature')
-  verified.set(tokenHash, { tokenType, subject, keys })
+  verified.set(token, { tokenType, subject, keys })
   return { kind: 'verified', subject }
 }
 

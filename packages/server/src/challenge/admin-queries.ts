@@ -147,16 +147,21 @@ export async function markRejected(
   at: number,
   reason: string | null,
 ): Promise<string[]> {
+  // Each is looked up by itself, and whether it is over is asked apart from that: joined, or by the index of the live ones, all
+  // of the zone or all of them would be read. Under the zone's lock nothing changes between the two.
   const rows = await sql<{ id: string }>`
     WITH RECURSIVE standing AS (
-      SELECT c.id FROM step_up_challenges c WHERE c.zone_id = ${zoneId} AND c.id = ${id}
+      SELECT zone_id, id, consumed_at, rejected_at, expires_at FROM step_up_challenges
+      WHERE zone_id = ${zoneId} AND id = ${id}
       UNION ALL
-      SELECT n.id FROM standing JOIN step_up_challenges n ON n.zone_id = ${zoneId} AND n.predecessor_id = standing.id
+      SELECT n.* FROM standing CROSS JOIN LATERAL (
+        SELECT zone_id, id, consumed_at, rejected_at, expires_at FROM step_up_challenges
+        WHERE predecessor_id = standing.id OFFSET 0) n
+      WHERE n.zone_id = ${zoneId}
     )
     UPDATE step_up_challenges c SET rejected_at = ${new Date(at)}, decision_reason = ${reason}
-    FROM standing
-    WHERE c.zone_id = ${zoneId} AND c.id = standing.id AND c.consumed_at IS NULL AND c.rejected_at IS NULL
-      AND c.expires_at > ${new Date(at)}
+    WHERE c.zone_id = ${zoneId} AND c.id = ANY (ARRAY(SELECT id FROM standing
+      WHERE consumed_at IS NULL AND rejected_at IS NULL AND expires_at > ${new Date(at)}))
     RETURNING c.id`.execute(tx)
   return rows.rows.map((row) => row.id)
 }

@@ -44,7 +44,8 @@ function keyOf({ zoneId, applicationId, kind, subject }: Asked): string {
   return `${zoneId} ${applicationId} ${kind} ${subject}`
 }
 
-// As with the standings of sessions, nothing but a subquery keeps the statement from being planned anew each time.
+// As with the standings of sessions, nothing but a subquery keeps the statement from being planned anew each time. The zone is
+// outside of the inner one, or until the database has counted them all sessions of the zone would be read.
 const READ_LOOKS: Statement = {
   name: 'subject sessions',
   text: `
@@ -54,9 +55,8 @@ const READ_LOOKS: Statement = {
       CROSS JOIN LATERAL (SELECT revision FROM zone_heads WHERE zone_id = q.zone OFFSET 0) h
       LEFT JOIN LATERAL (
         SELECT own.id, own.status = 'active' AS active, own.version
-        FROM (SELECT * FROM sessions WHERE zone_id = q.zone AND subject_key = q.subject_key
-                AND expires_at > (SELECT countersign.now()) OFFSET 0) own
-        WHERE own.kind = q.kind AND own.application_id = q.application
+        FROM (SELECT * FROM sessions WHERE subject_key = q.subject_key AND expires_at > (SELECT countersign.now()) OFFSET 0) own
+        WHERE own.zone_id = q.zone AND own.kind = q.kind AND own.application_id = q.application
         ORDER BY own.status = 'active' DESC, own.last_used_at DESC LIMIT 16) s ON true`,
 }
 

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { hasSuccessor } from '../challenge/queries.js'
 import { FAILURE_WINDOW_SECONDS } from '../commit/item.js'
 import type { Db, Tx } from '../store/database.js'
 
@@ -26,24 +27,28 @@ export async function findEndedChains(db: Db, limit: number): Promise<EndedChain
 
 /** Removes chains by their last challenges, with secrets and proofs, under the zone's lock. */
 export async function removeChains(tx: Tx, { zoneId, ids }: EndedChains): Promise<void> {
+  // Each is looked up by itself: joined, all challenges of the zone would be read.
   await sql`
-    WITH RECURSIVE doomed AS (
+    WITH RECURSIVE ended AS (
       SELECT c.id, c.predecessor_id FROM step_up_challenges c
       WHERE c.zone_id = ${zoneId} AND c.id = ANY (${[...ids]}::uuid[])
         AND c.expires_at <= (SELECT countersign.now()) - ${KEPT} AND ${isLast}
       UNION
-      SELECT p.id, p.predecessor_id FROM doomed
-        JOIN step_up_challenges p ON p.zone_id = ${zoneId} AND p.id = doomed.predecessor_id
+      SELECT p.id, p.predecessor_id FROM ended CROSS JOIN LATERAL (
+        SELECT id, predecessor_id FROM step_up_challenges WHERE zone_id = ${zoneId} AND id = ended.predecessor_id OFFSET 0) p
+    ), doomed AS MATERIALIZED (
+      SELECT array_agg(id) AS ids FROM ended
     ), secrets AS (
-      DELETE FROM challenge_secrets s USING doomed WHERE s.zone_id = ${zoneId} AND s.challenge_id = doomed.id
+      DELETE FROM challenge_secrets WHERE zone_id = ${zoneId} AND challenge_id = ANY ((SELECT ids FROM doomed)::uuid[])
     ), proofs AS (
-      DELETE FROM challenge_proofs p USING doomed WHERE p.zone_id = ${zoneId} AND p.challenge_id = doomed.id
+      DELETE FROM challenge_proofs WHERE zone_id = ${zoneId} AND challenge_id = ANY ((SELECT ids FROM doomed)::uuid[])
     )
-    DELETE FROM step_up_challenges c USING doomed WHERE c.zone_id = ${zoneId} AND c.id = doomed.id`.execute(tx)
+    DELETE FROM step_up_challenges WHERE zone_id = ${zoneId} AND id = ANY ((SELECT ids FROM doomed)::uuid[])`.execute(
+    tx,
+  )
 }
 
-const isLast = sql<boolean>`NOT EXISTS (
-  SELECT FROM step_up_challenges n WHERE n.zone_id = c.zone_id AND n.predecessor_id = c.id)`
+const isLast = sql.raw(`NOT ${hasSuccessor('c')}`)
 
 /** A kind of row that means nothing any more once its time is over: in which table, and which of them. */
 export interface Stale {

@@ -3,7 +3,6 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AUDIENCE, ID_TOKEN } from '../promises/issuer.js'
-import { query } from '../promises/support.js'
 import { type TestService, testService } from '../support/service.js'
 import { adminOk, createWorld, type World } from '../support/world.js'
 
@@ -69,88 +68,4 @@ test('while one zone is locked, the others go on', async () => {
   } finally {
     await holder.end()
   }
-})
-
-/** How many rows of a table were read so far. */
-async function rowsRead(table: string, of = service): Promise<number> {
-  const [row] = await query<{ read: number }>(
-    of,
-    `SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)::float8 AS read
-     FROM pg_stat_user_tables t WHERE relname = $1`,
-    [table],
-  )
-  return row?.read ?? Number.NaN
-}
-
-// Backends tell what they have read a second later at the earliest.
-const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500))
-
-test('challenges that have expired cost a new one nothing', () => expectUnread({ age: '9 h', ofOthers: false }))
-
-test('live challenges of others cost a new one nothing', () => expectUnread({ age: '0', ofOthers: true }))
-
-async function expectUnread({ age, ofOthers }: { age: string; ofOthers: boolean }): Promise<void> {
-  // Nobody has counted anything in it, and its plans are made while there is next to nothing.
-  const fresh = await testService()
-  try {
-    const { exchange } = await createWorld(fresh)
-    const { challenge_id: id } = (await exchange()).body
-    const others = 5_000
-    await query(
-      fresh,
-      `INSERT INTO countersign.step_up_challenges (zone_id, id, session_id, principal_id, application_id, challenge_type,
-         demand, requesters, requester_applications, request_json, binding_hash, created_at, expires_at)
-       SELECT zone_id, gen_random_uuid(), session_id, principal_id || CASE WHEN $3 THEN n::text ELSE '' END, application_id,
-         challenge_type, demand, requesters, requester_applications, request_json, sha256(n::text::bytea),
-         created_at - $4::interval, expires_at - $4::interval
-       FROM countersign.step_up_challenges, generate_series(1, $2) n WHERE id = $1`,
-      [id, others, ofOthers, age],
-    )
-    await settle()
-    await exchange({ ttl_seconds: '99' })
-    await settle()
-    const before = await rowsRead('step_up_challenges', fresh)
-    const created = 5
-    for (let n = 0; n < created; n++) {
-      expect((await exchange({ ttl_seconds: String(100 + n) })).status).toBe(401)
-    }
-    await settle()
-    await exchange({ ttl_seconds: '99' })
-    await settle()
-    // What sweeps now and then may have read them once.
-    expect((await rowsRead('step_up_challenges', fresh)) - before).toBeLessThan(created * others)
-  } finally {
-    await fresh.close()
-  }
-}
-
-test.each([
-  ['has not counted them', 'SELECT'],
-  ['counted them while they were few', 'VACUUM (FULL, ANALYZE) countersign.sessions'],
-])("others' sessions cost an exchange nothing, also when the database %s", async (_when, count) => {
-  const others = 5_000
-  await query(
-    service,
-    'DELETE FROM countersign.sessions WHERE key_hash IN (SELECT sha256(n::text::bytea) FROM generate_series(1, $1) n)',
-    [others],
-  )
-  await query(service, count)
-  // Here its plans are made.
-  expect((await neighbour.exchange(SESSION)).status).toBe(200)
-  await query(
-    service,
-    `INSERT INTO countersign.sessions (zone_id, id, kind, issuer, subject, subject_key, application_id, key_hash, created_at,
-       expires_at, last_used_at)
-     SELECT zone_id, gen_random_uuid(), kind, issuer, subject || n, subject_key || n, application_id, sha256(n::text::bytea),
-       created_at, expires_at, last_used_at
-     FROM (SELECT * FROM countersign.sessions WHERE zone_id = $1 LIMIT 1) one, generate_series(1, $2) n`,
-    [neighbour.zoneId, others],
-  )
-  await settle()
-  const before = await rowsRead('sessions')
-  for (let n = 0; n < 5; n++) expect((await neighbour.exchange(SESSION)).status).toBe(200)
-  await settle()
-  await neighbour.exchange(SESSION)
-  await settle()
-  expect((await rowsRead('sessions')) - before).toBeLessThan(others)
 })

@@ -10,12 +10,13 @@ export const MOST_LISTED = 500
 
 // These describe: what is taken is what `request.ts` and `evaluation.ts` read, envelope or flat, and they word what is wrong.
 const text = (description: string) => Type.String({ maxLength: MOST_CHARACTERS, description })
+const name = (description: string) => Type.String({ minLength: 1, maxLength: MOST_CHARACTERS, description })
 const optional = <T extends TSchema>(schema: T) => Type.Optional(nullable(schema))
 const ENVELOPE = 'The members as they stand here, or in an envelope: `{"data": {…}}`.'
 
 const Subject = Type.Object({
   type: text('`user`, `application` or `agent`.'),
-  id: text("The user's `sub`, or the id of an application."),
+  id: name("The user's `sub`, or the id of an application."),
   issuer: Type.Optional(text('Whose user it is; needed where the zone trusts several issuers.')),
 })
 const ResourceRef = Type.Object({
@@ -24,7 +25,7 @@ const ResourceRef = Type.Object({
 })
 const question = {
   subject: Subject,
-  permission: text("What the subject wants to do: a registered resource's scope, or any name that policy knows."),
+  permission: name("What the subject wants to do: a registered resource's scope, or any name that policy knows."),
   organization: optional(text('Given to policy as `context.organization`.')),
   application: optional(text('Given to policy as `context.application`.')),
   context: optional(
@@ -96,7 +97,7 @@ const entity = (description: string) =>
 const access = {
   subject: entity('`issuer` says whose user it is; nothing else of it is read.'),
   action: Type.Object({
-    name: text('The permission.'),
+    name: name('The permission.'),
     properties: optional(Type.Record(Type.String(), Type.Unknown(), { description: 'Not read.' })),
   }),
   resource: entity('Not read.'),

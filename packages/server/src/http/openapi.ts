@@ -59,7 +59,7 @@ export const openApi: FastifyDynamicSwaggerOptions = {
     if (!('openapiObject' in document)) return document.swaggerObject
     const { openapiObject } = document
     for (const [path, methods] of Object.entries(openapiObject.paths ?? {})) {
-      if (!path.includes('/v1/')) continue
+      if (!path.includes('/v1/') && !path.includes('/.well-known/')) continue
       for (const operation of Object.values(methods ?? {}) as { responses?: object }[]) {
         operation.responses = { ...operation.responses, default: { $ref: '#/components/responses/Problem' } }
       }

@@ -36,16 +36,12 @@ export async function removeChains(tx: Tx, { zoneId, ids }: EndedChains): Promis
       UNION
       SELECT p.id, p.predecessor_id FROM ended CROSS JOIN LATERAL (
         SELECT id, predecessor_id FROM step_up_challenges WHERE zone_id = ${zoneId} AND id = ended.predecessor_id OFFSET 0) p
-    ), doomed AS MATERIALIZED (
-      SELECT array_agg(id) AS ids FROM ended
     ), secrets AS (
-      DELETE FROM challenge_secrets WHERE zone_id = ${zoneId} AND challenge_id = ANY ((SELECT ids FROM doomed)::uuid[])
+      DELETE FROM challenge_secrets WHERE zone_id = ${zoneId} AND challenge_id = ANY (ARRAY(SELECT id FROM ended))
     ), proofs AS (
-      DELETE FROM challenge_proofs WHERE zone_id = ${zoneId} AND challenge_id = ANY ((SELECT ids FROM doomed)::uuid[])
+      DELETE FROM challenge_proofs WHERE zone_id = ${zoneId} AND challenge_id = ANY (ARRAY(SELECT id FROM ended))
     )
-    DELETE FROM step_up_challenges WHERE zone_id = ${zoneId} AND id = ANY ((SELECT ids FROM doomed)::uuid[])`.execute(
-    tx,
-  )
+    DELETE FROM step_up_challenges WHERE zone_id = ${zoneId} AND id = ANY (ARRAY(SELECT id FROM ended))`.execute(tx)
 }
 
 const isLast = sql.raw(`NOT ${hasSuccessor('c')}`)

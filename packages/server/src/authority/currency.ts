@@ -1,5 +1,5 @@
 import { BatchedRead } from '../store/batched-read.js'
-import { uuidArray } from '../store/binary-array.js'
+import { uuidArray } from '../store/binary.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import type { Session } from './session-anchors.js'
 import type { ZoneSnapshot } from './snapshot.js'

@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import { BatchedRead } from '../store/batched-read.js'
-import { textArray, uuidArray } from '../store/binary-array.js'
+import { textArray, uuidArray } from '../store/binary.js'
 import { type Db, prepared, type Statement, type Tx } from '../store/database.js'
 import { isId } from '../store/ids.js'
 import type { StepUpChallengesTable } from '../store/tables.js'

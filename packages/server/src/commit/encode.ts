@@ -1,6 +1,8 @@
-import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from '../store/binary-array.js'
+import { BOOLEAN, BYTES, HEX, INT4, INT8, JSONB, TEXT, UUID } from '../store/binary.js'
+import type { BinaryWriter } from '../store/binary-writer.js'
 import { subjectKey } from '../store/tables.js'
 import {
+  type Anchor,
   COOLDOWN_SECONDS,
   type CommitItem,
   type Consumption,
@@ -47,43 +49,45 @@ export function zonesOf(items: readonly CommitItem[]): BatchZones {
   return { zones, places: own.map((zone) => zones.indexOf(zone) + 1), offsets }
 }
 
+/** How many arguments {@link writeBatch} writes. */
+export const PARAMETERS = 21
+
 /**
- * The arguments of `commit_batch`: its zones and what every item has as arrays, one element a zone or an item; the items'
- * anchors and the challenges they use up, each with the number of its item, the first being 1; and what few items have as
- * {@link encodeRest}.
+ * Writes the arguments of `commit_batch`, each behind its length: its zones and what every item has as arrays, one element a
+ * zone or an item; the items' anchors and the challenges they use up, each with the number of its item, the first being 1;
+ * and what few items have as {@link encodeRest}.
  */
-export function encodeBatch(
+export function writeBatch(
+  into: BinaryWriter,
   items: readonly CommitItem[],
   { zones, places, offsets }: BatchZones,
   resubmitted: boolean,
-): (Buffer | boolean | string | null)[] {
-  const anchors: { readonly n: number; readonly id: string; readonly version: number }[] = []
+): void {
+  const anchors: { readonly n: number; readonly anchor: Anchor }[] = []
   const consumed: Consumed[] = []
   items.forEach(({ anchors: own, consume }, index) => {
     const n = index + 1
-    for (const { sessionId, version } of own) anchors.push({ n, id: sessionId, version })
+    for (const anchor of own) anchors.push({ n, anchor })
     // Only the challenge presented has its secret shown; its predecessors come with it.
     consume?.ids.forEach((id, position) => {
       consumed.push({ n, id, by: consume, secretHash: position === 0 ? consume.secretHash : null })
     })
   })
-  return [
-    resubmitted,
-    uuidArray(zones.map(({ zoneId }) => zoneId)),
-    int8Array(zones.map(({ revision }) => revision)),
-    int4Array(zones.map(({ count }) => count)),
-    int4Array(places),
-    int4Array(offsets),
-    uuidArray(items.map(({ event }) => event.id)),
-    byteaArray(items.map(({ event }) => event.leafHash)),
-    textArray(items.map(({ event }) => event.canonical)),
-    textArray(items.map(({ event }) => event.openings)),
-    int4Array(anchors.map(({ n }) => n)),
-    uuidArray(anchors.map(({ id }) => id)),
-    int8Array(anchors.map(({ version }) => version)),
-    ...encodeConsumed(consumed),
-    encodeRest(items),
-  ]
+  into.value(BOOLEAN, resubmitted)
+  into.array(UUID, zones, ({ zoneId }) => zoneId)
+  into.array(INT8, zones, ({ revision }) => revision)
+  into.array(INT4, zones, ({ count }) => count)
+  into.array(INT4, places, (place) => place)
+  into.array(INT4, offsets, (offset) => offset)
+  into.array(UUID, items, ({ event }) => event.id)
+  into.array(HEX, items, ({ event }) => event.leafHash)
+  into.array(TEXT, items, ({ event }) => event.canonical)
+  into.array(TEXT, items, ({ event }) => event.openings)
+  into.array(INT4, anchors, ({ n }) => n)
+  into.array(UUID, anchors, ({ anchor }) => anchor.sessionId)
+  into.array(INT8, anchors, ({ anchor }) => anchor.version)
+  writeConsumed(into, consumed)
+  into.value(JSONB, encodeRest(items))
 }
 
 /** A challenge that item `n` uses up. */
@@ -94,17 +98,18 @@ interface Consumed {
   readonly secretHash: Buffer | null
 }
 
-function encodeConsumed(consumed: readonly Consumed[]): (Buffer | null)[] {
-  if (consumed.length === 0) return [null, null, null, null, null, null, null]
-  return [
-    int4Array(consumed.map(({ n }) => n)),
-    uuidArray(consumed.map(({ id }) => id)),
-    uuidArray(consumed.map(({ by }) => by.applicationId)),
-    uuidArray(consumed.map(({ by }) => by.sessionId)),
-    textArray(consumed.map(({ by }) => by.principalId)),
-    bytesArray(consumed.map(({ by }) => by.bindingHash)),
-    bytesArray(consumed.map(({ secretHash }) => secretHash)),
-  ]
+function writeConsumed(into: BinaryWriter, consumed: readonly Consumed[]): void {
+  if (consumed.length === 0) {
+    for (let n = 0; n < 7; n++) into.value(INT4, null)
+    return
+  }
+  into.array(INT4, consumed, ({ n }) => n)
+  into.array(UUID, consumed, ({ id }) => id)
+  into.array(UUID, consumed, ({ by }) => by.applicationId)
+  into.array(UUID, consumed, ({ by }) => by.sessionId)
+  into.array(TEXT, consumed, ({ by }) => by.principalId)
+  into.array(BYTES, consumed, ({ by }) => by.bindingHash)
+  into.array(BYTES, consumed, ({ secretHash }) => secretHash)
 }
 
 /** Flat lists in JSON, each row naming its item by `n`; a list that is empty is absent, and without any there is null. */

@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { type MandateStore, openMandateStore } from '../../test/mandate/store.js'
 import { createEvent } from '../ledger/event.js'
 import { clientConfig } from '../store/database.js'
+import { CommitConnection } from './connection.js'
 import type { CommitItem, Verdict } from './item.js'
 import { CommitQueue } from './queue.js'
 
@@ -14,12 +15,12 @@ test('while some are answered, the database already has those that follow', asyn
     const now = Date.now()
     const zoneId = await createZone(now)
     const { revision } = await snapshot(zoneId)
-    const query = vi.spyOn(pg.Client.prototype, 'query')
+    const batches = vi.spyOn(CommitConnection.prototype, 'record')
     const sent: number[] = []
     const record = async (): Promise<number> => {
       const event = createEvent({ zoneId, now, fields: { type: 'test', outcome: 'recorded' }, id: randomUUID() })
       const verdict = await queue.submit({ zoneId, revision, event, anchors: [] })
-      sent.push(query.mock.calls.length)
+      sent.push(batches.mock.calls.length)
       return verdict.status === 'recorded' ? verdict.leafIndex : Number.NaN
     }
     const recording = Promise.all(Array.from({ length: 64 }, record))
@@ -42,7 +43,7 @@ test('a batch is recorded in order, zone by zone, and what is stale leaves no ga
   const queue = new CommitQueue({ connection: store.connection, onError: () => {} })
   try {
     const [one, other] = [await createZone(store), await createZone(store)]
-    const query = vi.spyOn(pg.Client.prototype, 'query')
+    const batches = vi.spyOn(CommitConnection.prototype, 'record')
     const record = (items: readonly CommitItem[]) => Promise.all(items.map((item) => queue.submit(item)))
     const first = [itemOf(one), itemOf(other), itemOf(one)]
     expect(await record(first)).toEqual([at(0), at(0), at(1)])
@@ -53,7 +54,7 @@ test('a batch is recorded in order, zone by zone, and what is stale leaves no ga
     ]
     const second = [itemOf(one), stale, itemOf(other), noSession, itemOf(one), itemOf(other)]
     expect(await record(second)).toEqual([at(2), STALE, at(1), STALE, at(3), at(2)])
-    expect(query).toHaveBeenCalledTimes(2)
+    expect(batches).toHaveBeenCalledTimes(2)
 
     const recorded = [...first, ...second].filter((item) => item !== stale && item !== noSession)
     for (const zone of [one, other]) {

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { type Connection, clientConfig } from '../store/database.js'
-import { encodeBatch, zonesOf } from './encode.js'
+import type { Connection } from '../store/database.js'
+import { CommitConnection } from './connection.js'
 import { type CommitItem, exclusiveKeys, type Verdict } from './item.js'
 
 /** Nothing was recorded, and nothing is known to be wrong with the request: it may be tried again. */
@@ -41,8 +41,6 @@ const SMALL_BATCH = 16
 const LOCK_NOT_AVAILABLE = '55P03'
 const RECONNECT_MS = 100
 const GIVE_UP_EVERY_MS = 500
-/** Where each zone's events begin; and a word for each item, unless all are recorded one after another from there. */
-const COMMIT = `SELECT firsts, verdicts FROM commit_batch(${Array.from({ length: 21 }, (_, n) => `$${n + 1}`).join(',')})`
 
 /**
  * Group commit: outcomes that arrive while a transaction is on its way go into the next one together. One is in flight
@@ -59,7 +57,7 @@ export class CommitQueue {
   readonly #options: Required<CommitQueueOptions>
   readonly #waiting: Waiting[] = []
   #inFlight: readonly Waiting[] = []
-  #client: pg.Client | undefined
+  #connection: CommitConnection | undefined
   #running = false
   #closed = false
   #idle: (() => void)[] = []
@@ -98,8 +96,7 @@ export class CommitQueue {
   async close(): Promise<void> {
     this.#closed = true
     if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve))
-    await this.#client?.end().catch(() => {})
-    this.#client = undefined
+    await this.#drop()
   }
 
   async #run(): Promise<void> {
@@ -155,7 +152,9 @@ export class CommitQueue {
         return
       }
       try {
-        const verdicts = await this.#execute(batch, resubmitted)
+        const connection = await this.#connect()
+        const items = batch.map(({ item }) => item)
+        const verdicts = await connection.record(items, resubmitted)
         // In the next tick: what follows from the answers keeps this thread for milliseconds, and before that the database
         // gets its next batch.
         process.nextTick(() => {
@@ -186,61 +185,27 @@ export class CommitQueue {
           return
         }
         resubmitted = true
-        this.#dropClient()
+        void this.#drop()
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS))
       }
     }
   }
 
-  async #execute(batch: readonly Waiting[], resubmitted: boolean): Promise<readonly Verdict[]> {
-    const client = await this.#connect()
-    const items = batch.map(({ item }) => item)
-    const zones = zonesOf(items)
-    const answer = await client.query<{ firsts: string; verdicts: string | null }>({
-      name: 'commit',
-      text: COMMIT,
-      values: encodeBatch(items, zones, resubmitted),
+  async #connect(): Promise<CommitConnection> {
+    this.#connection ??= await CommitConnection.open(this.#options.connection, (lost) => {
+      if (this.#connection === lost) this.#connection = undefined
     })
-    const [row] = answer.rows
-    if (row?.verdicts != null) return row.verdicts.split(' ').map(readVerdict)
-    const firsts = row?.firsts.split(' ') ?? []
-    return zones.places.map((place, n) => recordedAt(leafOf(firsts[place - 1]) + (zones.offsets[n] as number)))
+    return this.#connection
   }
 
-  async #connect(): Promise<pg.Client> {
-    if (this.#client !== undefined) return this.#client
-    const client = new pg.Client(clientConfig(this.#options.connection))
-    client.on('error', () => {
-      if (this.#client === client) this.#client = undefined
-    })
-    await client.connect()
-    this.#client = client
-    return client
-  }
-
-  #dropClient(): void {
-    const client = this.#client
-    this.#client = undefined
-    client?.end().catch(() => {})
+  async #drop(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = undefined
+    await connection?.close()
   }
 }
 
 const STALE: Verdict = { status: 'stale' }
-
-// A word for an item: where its event stands in the ledger, or what became of it.
-function readVerdict(word: string): Verdict {
-  if (word === 'stale' || word === 'replayed' || word === 'capped') return { status: word }
-  return recordedAt(leafOf(word))
-}
-
-function leafOf(word: string | undefined): number {
-  return Number(word || Number.NaN)
-}
-
-// Of an item that nothing is said of nothing is known to be recorded.
-function recordedAt(leafIndex: number): Verdict {
-  return Number.isSafeInteger(leafIndex) ? { status: 'recorded', leafIndex } : STALE
-}
 
 function late(): CommitUnavailable {
   return new CommitUnavailable('the database did not answer in time', 1)

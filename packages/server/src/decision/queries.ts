@@ -1,6 +1,6 @@
 import type { Identity } from '@countersign/protocol'
 import { BatchedRead } from '../store/batched-read.js'
-import { textArray, uuidArray } from '../store/binary-array.js'
+import { textArray, uuidArray } from '../store/binary.js'
 import { type Db, prepared, type Statement } from '../store/database.js'
 import { subjectKey } from '../store/tables.js'
 

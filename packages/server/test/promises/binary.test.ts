@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, expect, test } from 'vitest'
-import { byteaArray, bytesArray, int4Array, int8Array, textArray, uuidArray } from '../../src/store/binary-array.js'
+import { BYTES, HEX, INT4, INT8, TEXT, UUID } from '../../src/store/binary.js'
+import { type BinaryType, BinaryWriter } from '../../src/store/binary-writer.js'
 import { testDatabase } from '../support/postgres.js'
 
 const database = await testDatabase()
@@ -29,10 +30,27 @@ test('the database reads every list as it was written', async () => {
         `SELECT $1::uuid[]::text[] AS uuids, $2::int4[] AS ints, $3::int8[]::text[] AS bigs,
            ARRAY(SELECT encode(b, 'hex') FROM unnest($4::bytea[]) WITH ORDINALITY AS u(b, n) ORDER BY n) AS bytes,
            $5::text[] AS texts, $6::bytea[] AS buffers`,
-        [uuidArray(uuids), int4Array(ints), int8Array(bigs), byteaArray(bytes), textArray(texts), bytesArray(buffers)],
+        [
+          written(UUID, uuids),
+          written(INT4, ints),
+          written(INT8, bigs),
+          written(HEX, bytes),
+          written(TEXT, texts),
+          written(BYTES, buffers),
+        ],
       )
       expect(rows[0]).toEqual({ uuids, ints, bigs: bigs.map(String), bytes, buffers, texts })
     }),
     { numRuns: 100 },
   )
 })
+
+const LENGTH_BYTES = 4
+const writer = new BinaryWriter()
+
+function written<T>(type: BinaryType<T>, values: readonly (T | null)[]): Buffer {
+  writer.clear()
+  writer.array(type, values, (value) => value)
+  expect(writer.bytes.readInt32BE(0)).toBe(writer.length - LENGTH_BYTES)
+  return Buffer.from(writer.bytes.subarray(LENGTH_BYTES))
+}

@@ -1,8 +1,8 @@
-import * as crypto from 'node:crypto'
 import { decodeBase64Url } from '../authority/jws/base64url.js'
 import { MAX_TOKEN_LENGTH } from '../authority/jws/compact.js'
 import { RememberedTokens } from '../authority/jws/remembered-tokens.js'
 import { issuerOf, type SigningKey, type ZoneSnapshot } from '../authority/snapshot.js'
+import { verifyEs256 } from '../signature/es256.js'
 import { isMandateClaims, type MandateClaims } from './claims.js'
 import { isPublished, keysByHeader, publicKeyOf } from './keys.js'
 
@@ -46,7 +46,7 @@ export function verifyMandate(
   const payload = decodeBase64Url(token.slice(firstDot + 1, lastDot))
   const signature = decodeBase64Url(token.slice(lastDot + 1))
   if (payload === undefined || signature === undefined) return refused('malformed')
-  return verifyEs256(key, token.slice(0, lastDot), signature).then((valid) => {
+  return verifyEs256(publicKeyOf(key), token.slice(0, lastDot), signature).then((valid) => {
     if (!valid) return refused('bad_signature')
     const claims = parseClaims(payload)
     if (claims === undefined) return refused('bad_claims')
@@ -75,18 +75,6 @@ function parseClaims(payload: Buffer): MandateClaims | undefined {
   } catch {
     return undefined
   }
-}
-
-const SIGNATURE_BYTES = 64
-
-function verifyEs256(key: SigningKey, input: string, signature: Buffer): Promise<boolean> {
-  if (signature.length !== SIGNATURE_BYTES) return Promise.resolve(false)
-  const verifyKey = { key: publicKeyOf(key), dsaEncoding: 'ieee-p1363' as const }
-  return new Promise((resolve) => {
-    crypto.verify('sha256', Buffer.from(input), verifyKey, signature, (error, valid) =>
-      resolve(error === null && valid),
-    )
-  })
 }
 
 const refused = (reason: MandateRefusal): MandateResult => ({ kind: 'refused', reason })

@@ -1,4 +1,5 @@
 import { constants, type KeyObject, verify } from 'node:crypto'
+import { verifyEs256 } from '../../signature/es256.js'
 
 interface Algorithm {
   /** The digest; null where the algorithm has its own. */
@@ -10,6 +11,7 @@ interface Algorithm {
   readonly bytes?: number
 }
 
+const ES256 = 'ES256'
 const PKCS1 = constants.RSA_PKCS1_PADDING
 const PSS = constants.RSA_PKCS1_PSS_PADDING
 
@@ -20,7 +22,7 @@ const PSS = constants.RSA_PKCS1_PSS_PADDING
  * @see https://www.rfc-editor.org/rfc/rfc8037#section-3.1
  */
 const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
-  ['ES256', { hash: 'sha256', kty: 'EC', crv: 'P-256', bytes: 64 }],
+  [ES256, { hash: 'sha256', kty: 'EC', crv: 'P-256', bytes: 64 }],
   ['ES384', { hash: 'sha384', kty: 'EC', crv: 'P-384', bytes: 96 }],
   ['ES512', { hash: 'sha512', kty: 'EC', crv: 'P-521', bytes: 132 }],
   ['RS256', { hash: 'sha256', kty: 'RSA', padding: PKCS1 }],
@@ -39,7 +41,8 @@ export function fitsAlgorithm(alg: string, kty: string, crv: string | undefined)
 }
 
 /**
- * Verifies a signature off the main thread. The key must fit the algorithm ({@link fitsAlgorithm}).
+ * Verifies a signature off the main thread. The key must fit the algorithm ({@link fitsAlgorithm}); `input` is
+ * what a JWS signs, so ASCII.
  *
  * @returns false for a signature that does not verify, whatever is wrong with it
  */
@@ -47,6 +50,7 @@ export function verifySignature(alg: string, key: KeyObject, input: string, sign
   const algorithm = ALGORITHMS.get(alg)
   if (algorithm === undefined) return Promise.resolve(false)
   if (algorithm.bytes !== undefined && signature.length !== algorithm.bytes) return Promise.resolve(false)
+  if (alg === ES256) return verifyEs256(key, input, signature)
   const verifyKey =
     algorithm.padding === undefined
       ? { key, dsaEncoding: 'ieee-p1363' as const }

@@ -314,22 +314,14 @@ function asSession(context: PartiesContext, open: NewSession): Session {
   }
 }
 
-const userSessionKeys = new WeakMap<VerifiedSubject, Map<string, string>>()
-
-// A token that is shown again is the same object, so what is hashed of it is hashed once for each application.
+// A token that is shown again is the same object, so what is hashed of it is hashed once.
 function userSessionKey(subject: VerifiedSubject, applicationId: string): string {
-  let keys = userSessionKeys.get(subject)
-  if (keys === undefined) {
-    keys = new Map()
-    userSessionKeys.set(subject, keys)
-  }
-  let key = keys.get(applicationId)
-  if (key === undefined) {
+  if (subject.sessionKey?.applicationId !== applicationId) {
     const { issuer, sub, sid, tokenHash } = subject
-    key = sessionKey(['user', issuer.issuer, sub, applicationId, sid ?? tokenHash.toString('base64url')])
-    keys.set(applicationId, key)
+    const key = sessionKey(['user', issuer.issuer, sub, applicationId, sid ?? tokenHash.toString('base64url')])
+    subject.sessionKey = { applicationId, key }
   }
-  return key
+  return subject.sessionKey.key
 }
 
 function sessionKey(parts: readonly string[]): string {

@@ -24,10 +24,10 @@ const mint = (more = {}) => mintMandate(zone, store.sealer, mandateClaims(zone.z
 const verify = async (token: string, now = NOW, at = zone) => verifyMandate(at, BASE_URL, token, now)
 
 describe('a mandate', () => {
-  it('verifies with its claims, the first time and from memory', async () => {
+  it('verifies with its claims, the first times and from memory', async () => {
     const claims = mandateClaims(zone.zoneId, NOW)
     const token = await mintMandate(zone, store.sealer, claims, NOW)
-    expect(await verify(token)).toEqual({ kind: 'verified', claims })
+    for (let time = 0; time < 2; time++) expect(await verify(token)).toEqual({ kind: 'verified', claims })
     const again = verifyMandate(zone, BASE_URL, token, NOW)
     expect(again).not.toBeInstanceOf(Promise)
     expect(again).toEqual({ kind: 'verified', claims })

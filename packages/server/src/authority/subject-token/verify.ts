@@ -38,6 +38,8 @@ export interface VerifiedSubject {
    * let one token pass for two.
    */
   readonly tokenHash: Buffer
+  /** What finds the session of this token with the application that showed it last. */
+  sessionKey: { readonly applicationId: string; readonly key: string } | undefined
 }
 
 export type SubjectTokenResult =
@@ -170,6 +172,7 @@ function readSubject(issuer: SubjectIssuer, jws: CompactJws, now: number): Verif
     issuedAt,
     expiresAt,
     tokenHash: hash('sha256', jws.signingInput, 'buffer'),
+    sessionKey: undefined,
   }
 }
 

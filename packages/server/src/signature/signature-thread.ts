@@ -47,10 +47,11 @@ export class SignatureThread {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: SMALL_MB, maxYoungGenerationSizeMb: SMALL_MB },
     })
-    worker.unref()
     worker.on('message', () => this.#collect())
     worker.on('error', (error) => process.emitWarning(error))
     worker.on('exit', () => this.#alone())
+    // Last, since whoever listens for messages waits for them.
+    worker.unref()
     this.#worker = worker
   }
 
@@ -118,6 +119,8 @@ export class SignatureThread {
     const slot = Slots.at(this.#asked)
     const hasRoom = this.#waiting[slot] === undefined && input.length <= SLOT_BYTES
     if (this.#worker === undefined || !hasRoom) return undefined
+    // The process is not over while somebody waits.
+    if (this.#first === this.#asked) this.#worker.ref()
     this.#slots.ask(slot, this.#numberOf(key, this.#worker), input, signature)
     this.#asked = (this.#asked + 1) | 0
     if (((this.#asked - this.#told) | 0) >= TOLD_TOGETHER) this.#tell()
@@ -149,17 +152,17 @@ export class SignatureThread {
     setImmediate(() => this.#help())
   }
 
-  // From the last on, until one is reached that the thread has taken. What is to be verified is left to it.
+  // From the last on, whatever the thread has not taken. What is to be verified is left to it. A thread that is behind may have
+  // taken any of them, since a slot is used again, so one that is taken does not say that those before it are.
   #help(): void {
     this.#isSharing = false
-    this.#collect()
     for (let nth = this.#asked; nth !== this.#first; ) {
       nth = (nth - 1) | 0
       const slot = Slots.at(nth)
       if (this.#waiting[slot] === undefined || this.#slots.verifies(slot)) continue
-      if (!this.#slots.take(slot)) return
-      this.#take(slot)?.here()
+      if (this.#slots.take(slot)) this.#take(slot)?.here()
     }
+    this.#collect()
   }
 
   // In order, so that those which are made together are answered together.
@@ -178,6 +181,7 @@ export class SignatureThread {
       if (waiting !== undefined) this.#numbers.delete(waiting.key)
       waiting?.here()
     }
+    this.#worker?.unref()
   }
 
   #take(slot: number): Waiting | undefined {

@@ -11,7 +11,7 @@ const PREPARE = `PREPARE ${STATEMENT} AS SELECT firsts, verdicts FROM commit_bat
 /** The connection of a commit queue: one batch at a time. */
 export class CommitConnection {
   // The database answers when it has read all of a batch, so the next one can stand in its place.
-  readonly #writer = new BinaryWriter()
+  #writer = new BinaryWriter()
 
   private constructor(private readonly client: pg.Client) {}
 
@@ -51,9 +51,16 @@ export class CommitConnection {
   #call(write: (into: BinaryWriter) => void): Promise<readonly (string | null)[]> {
     writeCall(this.#writer, write)
     return new Promise((resolve, reject) => {
-      this.client.query(
-        new Call(this.#writer.bytes, (error, fields) => (error == null ? resolve(fields ?? []) : reject(error))),
-      )
+      const call = new Call(this.#writer.bytes, (error, fields) => {
+        if (error == null) {
+          resolve(fields ?? [])
+          return
+        }
+        // What it refuses it may not have read to the end: the rest is still to be sent from where it stands.
+        this.#writer = new BinaryWriter()
+        reject(error)
+      })
+      this.client.query(call)
     })
   }
 }

@@ -122,6 +122,28 @@ test('a batch locks its zones in one order, however its items come', async () =>
   }
 })
 
+test('of a batch larger than any buffer on its way, what cannot be written keeps none of the others', async () => {
+  const store = await openMandateStore()
+  const queue = new CommitQueue({ connection: store.connection, onError: () => {} })
+  try {
+    const zone = await createZone(store)
+    for (let round = 0; round < 3; round++) {
+      const items = Array.from({ length: 40 }, () => itemOf(zone, 'x'.repeat(50_000)))
+      const [first] = items as [CommitItem]
+      const broken = { ...first, event: { ...first.event, openings: 'no JSON' } }
+      const settled = await Promise.allSettled([broken, ...items.slice(1)].map((item) => queue.submit(item)))
+      expect(settled[0]).toMatchObject({ status: 'rejected', reason: { code: '22P02' } })
+      expect(settled.slice(1)).toEqual(
+        items.slice(1).map((_, n) => ({ status: 'fulfilled', value: at(round * 39 + n) })),
+      )
+    }
+    expect(await ledgerOf(store, zone.zoneId)).toHaveLength(3 * 39)
+  } finally {
+    await queue.close()
+    await store.close()
+  }
+})
+
 const STALE: Verdict = { status: 'stale' }
 
 interface Zone {
@@ -134,11 +156,11 @@ async function createZone(store: MandateStore): Promise<Zone> {
   return { zoneId, revision: (await store.snapshot(zoneId)).revision }
 }
 
-function itemOf({ zoneId, revision }: Zone): CommitItem {
+function itemOf({ zoneId, revision }: Zone, note = ''): CommitItem {
   const event = createEvent({
     zoneId,
     now: Date.now(),
-    fields: { type: 'test', outcome: 'recorded' },
+    fields: { type: 'test', outcome: 'recorded', note },
     id: randomUUID(),
   })
   return { zoneId, revision, event, anchors: [] }

@@ -1,4 +1,6 @@
 const FIRST_BYTES = 64 * 1024
+/** A buffer that has become larger is given back. */
+const MOST_KEPT_BYTES = 1024 * 1024
 const HEADER_BYTES = 20
 const LENGTH_BYTES = 4
 const ABSENT = -1
@@ -35,6 +37,7 @@ export class BinaryWriter {
   /** Begins anew, where what was written before stands. */
   clear(): void {
     this.#length = 0
+    if (this.#bytes.length > MOST_KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   }
 
   byte(value: number): void {

@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { SignatureThread } from './signature-thread.js'
@@ -60,3 +65,20 @@ test('when the thread ends, everything that waits for it is made here, and all t
   expect(await Promise.all(verifying)).toEqual(verifying.map(() => true))
   expect((await asksMany(thread)).madeHere).toBe(200)
 })
+
+test('a process lives as long as somebody waits for a signature, and ends by itself when nobody does', async () => {
+  const thread = createRequire(import.meta.url).resolve('@countersign/server/signature-thread')
+  const program = `
+    import { generateKeyPairSync, sign } from 'node:crypto'
+    import { setTimeout as sleep } from 'node:timers/promises'
+    import { signEs256, verifyEs256 } from ${JSON.stringify(pathToFileURL(join(dirname(thread), 'es256.js')).href)}
+    const { privateKey: key, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const many = (count) => Promise.all(Array.from({ length: count }, (_, n) => signEs256(key, String(n))))
+    for (const count of [1, 50]) await many(count)
+    const signature = sign('sha256', Buffer.from('text'), { key, dsaEncoding: 'ieee-p1363' })
+    console.log(await verifyEs256(publicKey, 'text', signature))
+    await sleep(50)
+    console.log((await many(50)).length)`
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { timeout: 20_000 })
+  expect((await run).stdout).toBe('true\n50\n')
+}, 30_000)

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { expect, test, vi } from 'vitest'
 import { type MandateStore, openMandateStore } from '../../test/mandate/store.js'
-import { createEvent } from '../ledger/event.js'
+import { createEvent, Personal } from '../ledger/event.js'
 import { clientConfig } from '../store/database.js'
 import { CommitConnection } from './connection.js'
 import type { CommitItem, Verdict } from './item.js'
@@ -63,6 +63,32 @@ test('a batch is recorded in order, zone by zone, and what is stale leaves no ga
     }
   } finally {
     vi.restoreAllMocks()
+    await queue.close()
+    await store.close()
+  }
+})
+
+test('texts of any script and length are recorded as they were hashed', async () => {
+  const store = await openMandateStore()
+  const queue = new CommitQueue({ connection: store.connection, onError: () => {} })
+  try {
+    const zone = await createZone(store)
+    const notes = ['plain', 'grün', '☃', '👍🏽', '\u007f', '\u0080', 'x'.repeat(9_000), '☃'.repeat(9_000)]
+    const items = notes.flatMap((note) => [itemOf(zone, note), itemOf(zone, 'plain', note)])
+    await Promise.all(items.map((item) => queue.submit(item)))
+    const stored = await store.db
+      .selectFrom('audit_events')
+      .select(['id', 'event', 'leaf_hash', 'openings'])
+      .where('zone_id', '=', zone.zoneId)
+      .execute()
+    expect(stored).toHaveLength(items.length)
+    for (const { event } of items) {
+      const row = stored.find(({ id }) => id === event.id)
+      expect(row?.event).toBe(event.canonical)
+      expect(createHash('sha256').update(`\0${row?.event}`).digest()).toEqual(row?.leaf_hash)
+      expect(row?.openings).toEqual(JSON.parse(event.openings ?? 'null'))
+    }
+  } finally {
     await queue.close()
     await store.close()
   }
@@ -156,11 +182,11 @@ async function createZone(store: MandateStore): Promise<Zone> {
   return { zoneId, revision: (await store.snapshot(zoneId)).revision }
 }
 
-function itemOf({ zoneId, revision }: Zone, note = ''): CommitItem {
+function itemOf({ zoneId, revision }: Zone, note = '', secret?: string): CommitItem {
   const event = createEvent({
     zoneId,
     now: Date.now(),
-    fields: { type: 'test', outcome: 'recorded', note },
+    fields: { type: 'test', outcome: 'recorded', note, ...(secret !== undefined && { secret: new Personal(secret) }) },
     id: randomUUID(),
   })
   return { zoneId, revision, event, anchors: [] }

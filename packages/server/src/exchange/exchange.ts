@@ -121,7 +121,8 @@ export class Exchange {
     }
     switch (verdict.status) {
       case 'recorded':
-        return this.#answer(plan, plan.item.event, verdict.leafIndex)
+        // Awaited here: a promise that an async function returns takes two turns more.
+        return await this.#answer(plan, plan.item.event, verdict.leafIndex)
       case 'stale':
         for (const { sessionId } of plan.item.anchors) this.deps.sessions.forget(sessionId)
         return 'stale'

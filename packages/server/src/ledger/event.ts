@@ -36,6 +36,8 @@ export interface LedgerEvent {
   readonly leafHash: string
   /** The JSON of an object of {@link Opening}s by their paths in the event; null when there are none. */
   readonly openings: string | null
+  /** Whether both texts are ASCII, so that a character of them is a byte; false too when that is not known. */
+  readonly isAscii: boolean
 }
 
 /**
@@ -60,11 +62,27 @@ export function createEvent(event: { zoneId: string; now: number; fields: EventF
  * @see https://www.rfc-editor.org/rfc/rfc9162#section-2.1.1
  */
 export function sealEvent(event: { id: string; zoneId: string; canonical: string; openings: Openings }): LedgerEvent {
-  const { id, zoneId, canonical, openings } = event
-  // The ledger's text is a piece of the leaf's, so that one flat text serves both.
-  const leaf = `\0${canonical}`
-  return { id, zoneId, leafHash: hash('sha256', leaf, 'hex'), canonical: leaf.slice(1), openings: openings.json }
+  const { id, zoneId, canonical } = event
+  const openings = event.openings.json
+  // One flat text of which both are pieces, written once: from its bytes the leaf is hashed, and their number tells whether it
+  // is ASCII, which is sent as it stands. To encode each text anew for both took 3 % of an exchange.
+  const leafLength = canonical.length + 1
+  const all = `\0${canonical}${openings ?? ''}`
+  const hasRoom = all.length * MOST_BYTES_A_UNIT <= scratch.length
+  const isAscii = hasRoom && scratch.write(all) === all.length
+  const leaf = isAscii ? scratch.subarray(0, leafLength) : `\0${canonical}`
+  return {
+    id,
+    zoneId,
+    leafHash: hash('sha256', leaf, 'hex'),
+    canonical: all.slice(1, leafLength),
+    openings: openings === null ? null : all.slice(leafLength),
+    isAscii,
+  }
 }
+
+const scratch = Buffer.allocUnsafeSlow(16 * 1024)
+const MOST_BYTES_A_UNIT = 3
 
 /** What is personal in an event that is being written: it stands beside it, and a commitment in it. */
 export class Openings {
@@ -77,7 +95,7 @@ export class Openings {
    * @returns canonical JSON of what stands there for it
    */
   commit(path: string, value: string): string {
-    const salt = randomText(16)
+    const salt = randomText()
     const separator = this.#members === '' ? '' : ','
     this.#members += `${separator}${canonicalJson(path)}:{"salt":"${salt}","value":${value}}`
     return `{"committed":"${commitmentOf(salt, value)}"}`

@@ -1,4 +1,4 @@
-import type { Aal, ChallengeType, Identity } from '@countersign/protocol'
+import { type Aal, type ChallengeType, canonicalJson, type Identity } from '@countersign/protocol'
 
 /** Who acts for the subject, outermost first (RFC 8693 section 4.1). */
 export interface ActClaim {
@@ -52,6 +52,35 @@ export interface MandateClaims {
   readonly delegation_edge_id?: string | undefined
   readonly cnf?: { readonly jkt: string } | undefined
   readonly ctx?: ChallengeContext | undefined
+}
+
+/**
+ * The JSON of a mandate's claims, member by member: `JSON.stringify` takes three times as long, some 2 % of an exchange. Ids and
+ * registered names hold nothing that JSON would escape.
+ */
+export function claimsJson(claims: MandateClaims): string {
+  const { iss, sub, aud, exp, iat, jti, client_id, zone_id, scope, sid, root_sid, use, sub_type, txn } = claims
+  const { target, act, acr, amr, auth_time, agent_session_id, delegation_edge_id, cnf, ctx } = claims
+  return (
+    `{"iss":${canonicalJson(iss)},"sub":${canonicalJson(sub)},"aud":${canonicalJson(aud)},` +
+    `"exp":${exp},"iat":${iat},"jti":"${jti}","client_id":"${client_id}","zone_id":"${zone_id}",` +
+    `"scope":${canonicalJson(scope)},"sid":"${sid}","root_sid":"${root_sid}",` +
+    `"use":"${use}","sub_type":"${sub_type}","txn":"${txn}"` +
+    (target === undefined ? '' : `,"target":${canonicalJson(target)}`) +
+    (act === undefined ? '' : `,"act":${JSON.stringify(act)}`) +
+    (acr === undefined ? '' : `,"acr":"${acr}"`) +
+    (amr === undefined ? '' : `,"amr":${canonicalJson(amr)}`) +
+    (auth_time === undefined ? '' : `,"auth_time":${auth_time}`) +
+    (agent_session_id === undefined ? '' : `,"agent_session_id":"${agent_session_id}"`) +
+    (delegation_edge_id === undefined ? '' : `,"delegation_edge_id":"${delegation_edge_id}"`) +
+    (cnf === undefined ? '' : `,"cnf":${JSON.stringify(cnf)}`) +
+    (ctx === undefined ? '' : `,"ctx":${ctxJson(ctx)}`) +
+    '}'
+  )
+}
+
+function ctxJson(ctx: ChallengeContext): string {
+  return ctx.challenge === undefined ? `{"challenge_resolved":${ctx.challenge_resolved}}` : JSON.stringify(ctx)
 }
 
 const TEXTS = ['iss', 'sub', 'jti', 'client_id', 'zone_id', 'sid', 'root_sid', 'txn'] as const

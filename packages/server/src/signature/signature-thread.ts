@@ -72,7 +72,7 @@ export class SignatureThread {
     return new Promise((resolve, reject) => {
       this.#waiting[slot] = {
         key,
-        done: () => resolve(this.#slots.signatureOf(slot).toString('base64url')),
+        done: () => resolve(this.#slots.signatureText(slot)),
         here: () => {
           try {
             resolve(here())

@@ -91,6 +91,12 @@ export class Slots {
     return this.#signatures.subarray(start, start + SIGNATURE_BYTES)
   }
 
+  /** The signature in a slot, in base64url. */
+  signatureText(slot: number): string {
+    const start = slot * SIGNATURE_BYTES
+    return this.#signatures.toString('base64url', start, start + SIGNATURE_BYTES)
+  }
+
   /** Ends the work on a slot that was taken. */
   end(slot: number, outcome: Outcome): void {
     Atomics.store(this.#numbers, slot * NUMBERS + STATE, ENDED + OUTCOMES.indexOf(outcome))

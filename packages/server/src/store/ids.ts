@@ -1,9 +1,9 @@
 import { v7 } from 'uuid'
-import { withRandom } from './random.js'
+import { drawRandom } from './random.js'
 
 /** A new UUIDv7, ordered by the millisecond of its creation. `now` in milliseconds since the epoch. */
 export function newId(now: number): string {
-  return withRandom(16, (random) => v7({ msecs: now, random }))
+  return v7({ msecs: now, random: drawRandom() })
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

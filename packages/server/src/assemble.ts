@@ -37,10 +37,10 @@ import { mandateRoutes, signingKeyRoutes } from './mandate/routes.js'
 import { policyRoutes } from './policy/policies/routes.js'
 import { policySetRoutes } from './policy/policy-sets/routes.js'
 import { DatabaseClock } from './store/clock.js'
-import { type Connection, openDatabase } from './store/database.js'
+import { type Connection, type Db, openDatabase } from './store/database.js'
 import { migrate } from './store/migrate.js'
 import { databaseReadiness } from './store/readiness.js'
-import { createSealer } from './store/seal.js'
+import { createSealer, type Sealer } from './store/seal.js'
 import { Sweeper } from './sweep/sweeper.js'
 
 /** What the parts of a node are made with. */
@@ -63,14 +63,15 @@ const POOL_SIZE = 12
  * @throws Error that says what could not be started; `undo` then stops what had
  */
 export async function assemble(connection: Connection, { config, log, logAnswer, undo }: Assembly): Promise<string> {
-  await migrate(connection)
   const { db } = openDatabase(connection, POOL_SIZE)
   undo.push(() => db.destroy())
 
   const sealer = createSealer(config.kek)
-  await requireSealer(db, sealer)
   const clock = new DatabaseClock()
-  await clock.sync(db)
+  // The rest is put together while the database has this to do; nothing begins before it is done.
+  const preparing = prepareDatabase(connection, db, sealer, clock)
+  const prepared = preparing.catch(() => {})
+  undo.push(() => prepared)
   const snapshots = new Snapshots(db)
   const sessions = new SessionAnchors(db)
   const onError = (error: Error): void => log.warn({ err: withoutValues(error) }, 'the database could not be used')
@@ -155,6 +156,8 @@ export async function assemble(connection: Connection, { config, log, logAnswer,
     await app.register(authzenRoutes(point, baseUrl))
   }
 
+  await app.ready()
+  await preparing
   const sweeper = new Sweeper({ db, log })
   for (const worker of [webhooks, sweeper]) {
     worker.start()
@@ -173,4 +176,10 @@ export async function assemble(connection: Connection, { config, log, logAnswer,
   })
   undo.push(() => app.close())
   return app.listen({ host: config.host, port: config.port })
+}
+
+async function prepareDatabase(connection: Connection, db: Db, sealer: Sealer, clock: DatabaseClock): Promise<void> {
+  await migrate(connection)
+  await requireSealer(db, sealer)
+  await clock.sync(db)
 }

@@ -10,7 +10,7 @@ import { challengeWebhookPayload } from '../../src/challenge/webhook/payload.js'
 import { webhookHeaders } from '../../src/challenge/webhook/signature.js'
 import { retryDelay, WebhookWorker } from '../../src/challenge/webhook/worker.js'
 import type { NewChallenge } from '../../src/commit/item.js'
-import { createGuardedAgent } from '../../src/outbound/guarded-agent.js'
+import { GuardedAgent } from '../../src/outbound/guarded-agent.js'
 import { newId } from '../../src/store/ids.js'
 import { createSealer } from '../../src/store/seal.js'
 import { ALICE, ChallengeWorld, listen } from './support.js'
@@ -228,13 +228,13 @@ test('private addresses are refused unless the configuration allows them', async
 
 test('without private addresses nothing is sent in the clear', async () => {
   const { received, url } = await receiver(ok)
-  const dispatcher = createGuardedAgent({ allowPrivateAddresses: true })
+  const agent = new GuardedAgent({ allowPrivateAddresses: true })
   const message = { url, secret: SECRET, id: 'x', body: '{}', timestamp: 0 }
-  const means = { dispatcher, signal: new AbortController().signal }
+  const means = { agent, signal: new AbortController().signal }
   expect(await deliver(message, { ...means, allowHttp: false })).toEqual({ kind: 'failed', reason: 'insecure_url' })
   expect(received).toHaveLength(0)
   expect(await deliver(message, { ...means, allowHttp: true })).toEqual({ kind: 'delivered' })
-  await dispatcher.close()
+  await agent.destroy()
 })
 
 test('two nodes deliver each message once', async () => {

@@ -1,6 +1,5 @@
-import { type Dispatcher, request } from 'undici'
 import { fetchableUrl } from '../../outbound/fetchable-url.js'
-import { PrivateAddressError } from '../../outbound/guarded-agent.js'
+import { type GuardedAgent, PrivateAddressError } from '../../outbound/guarded-agent.js'
 import type { JwkSet } from '../../store/tables.js'
 
 export type JwksFetch =
@@ -20,8 +19,7 @@ const TIMEOUT = 5_000
 const LARGEST = 256 * 1024
 
 export interface JwksSource {
-  /** A guarded agent. */
-  readonly dispatcher: Dispatcher
+  readonly agent: GuardedAgent
   /** Whether `http:` will do: only where private addresses are allowed. */
   readonly allowHttp: boolean
 }
@@ -31,12 +29,11 @@ export interface JwksSource {
  *
  * @see https://www.rfc-editor.org/rfc/rfc7517#section-5
  */
-export async function fetchJwks(uri: string, { dispatcher, allowHttp }: JwksSource): Promise<JwksFetch> {
+export async function fetchJwks(uri: string, { agent, allowHttp }: JwksSource): Promise<JwksFetch> {
   const verdict = fetchableUrl(uri, allowHttp)
   if (verdict !== 'fetchable') return failed(verdict)
   try {
-    const { statusCode, body } = await request(uri, {
-      dispatcher,
+    const { statusCode, body } = await agent.request(uri, {
       headers: { accept: 'application/jwk-set+json, application/json' },
       signal: AbortSignal.timeout(TIMEOUT),
     })

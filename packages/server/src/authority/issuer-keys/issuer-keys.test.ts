@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type LookupFunction,
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { isPublicAddress } from '../../outbound/address.js'
-import { createGuardedAgent } from '../../outbound/guarded-agent.js'
+import { GuardedAgent } from '../../outbound/guarded-agent.js'
 import type { SubjectIssuer } from '../snapshot.js'
 import { fetchJwks } from './fetch-jwks.js'
 import { IssuerKeys } from './issuer-keys.js'
@@ -156,9 +156,9 @@ describe('the keys of an issuer', () => {
 
 describe('a fetch of keys', () => {
   const fetchFrom = (url: string, allow = true) => {
-    const dispatcher = createGuardedAgent({ allowPrivateAddresses: allow })
-    closing.push(() => dispatcher.destroy())
-    return fetchJwks(url, { dispatcher, allowHttp: allow })
+    const agent = new GuardedAgent({ allowPrivateAddresses: allow })
+    closing.push(() => agent.destroy())
+    return fetchJwks(url, { agent, allowHttp: allow })
   }
 
   it('takes no redirect, no error, no other shape, and nothing too large', async () => {
@@ -204,9 +204,9 @@ describe('a fetch of keys', () => {
       [cert, other, 'failed'],
       [selfSigned('localhost').cert, new URL(url).port, 'failed'],
     ] as const) {
-      const dispatcher = createGuardedAgent({ allowPrivateAddresses: true, ca })
-      closing.push(() => dispatcher.destroy())
-      const outcome = await fetchJwks(`https://localhost:${port}/jwks`, { dispatcher, allowHttp: false })
+      const agent = new GuardedAgent({ allowPrivateAddresses: true, ca })
+      closing.push(() => agent.destroy())
+      const outcome = await fetchJwks(`https://localhost:${port}/jwks`, { agent, allowHttp: false })
       expect(outcome.kind).toBe(kind)
     }
   })
@@ -321,15 +321,15 @@ describe('no private address is ever connected to', () => {
   })
 
   it('when it stands in the URL', async () => {
-    const dispatcher = createGuardedAgent({ allowPrivateAddresses: false })
-    closing.push(() => dispatcher.destroy())
+    const agent = new GuardedAgent({ allowPrivateAddresses: false })
+    closing.push(() => agent.destroy())
     const host = fc.oneof(
       spelled,
       privateV6.map((address) => `[${address}]`),
     )
     await fc.assert(
       fc.asyncProperty(host, fc.constantFrom('http', 'https'), async (written, scheme) => {
-        const outcome = await fetchJwks(`${scheme}://${written}:9/`, { dispatcher, allowHttp: true })
+        const outcome = await fetchJwks(`${scheme}://${written}:9/`, { agent, allowHttp: true })
         expect(outcome).toEqual({ kind: 'failed', reason: 'private_address' })
       }),
       { numRuns: 500 },
@@ -345,8 +345,8 @@ describe('no private address is ever connected to', () => {
       if (options.all === true) callback(null, found)
       else callback(null, found[0]?.address ?? '', found[0]?.family ?? 4)
     }
-    const dispatcher = createGuardedAgent({ allowPrivateAddresses: false, lookup })
-    closing.push(() => dispatcher.destroy())
+    const agent = new GuardedAgent({ allowPrivateAddresses: false, lookup })
+    closing.push(() => agent.destroy())
     const publicAddress = fc.constantFrom<string[]>('8.8.8.8', '2606:4700:4700::1111')
     const resolved = fc
       .tuple(fc.array(publicAddress, { maxLength: 2 }), fc.oneof(fc.constant('127.0.0.1'), privateAddress), fc.nat(2))
@@ -354,7 +354,7 @@ describe('no private address is ever connected to', () => {
     await fc.assert(
       fc.asyncProperty(resolved, async (addresses) => {
         answers = addresses
-        const outcome = await fetchJwks(`http://rebinding.example:${port}/`, { dispatcher, allowHttp: true })
+        const outcome = await fetchJwks(`http://rebinding.example:${port}/`, { agent, allowHttp: true })
         expect(outcome).toEqual({ kind: 'failed', reason: 'private_address' })
       }),
       { numRuns: 500 },
@@ -364,17 +364,17 @@ describe('no private address is ever connected to', () => {
 
   it('unless the configuration allows it', async () => {
     const server = await issuerServer((_request, response) => response.end(JSON.stringify(jwks('a'))))
-    const guarded = createGuardedAgent({ allowPrivateAddresses: false })
-    const open = createGuardedAgent({ allowPrivateAddresses: true })
+    const guarded = new GuardedAgent({ allowPrivateAddresses: false })
+    const open = new GuardedAgent({ allowPrivateAddresses: true })
     closing.push(
       () => guarded.destroy(),
       () => open.destroy(),
     )
-    expect(await fetchJwks(server.url, { dispatcher: guarded, allowHttp: true })).toMatchObject({ kind: 'failed' })
+    expect(await fetchJwks(server.url, { agent: guarded, allowHttp: true })).toMatchObject({ kind: 'failed' })
     expect(server.requests()).toBe(0)
-    expect(await fetchJwks(server.url, { dispatcher: open, allowHttp: true })).toMatchObject({ kind: 'fetched' })
+    expect(await fetchJwks(server.url, { agent: open, allowHttp: true })).toMatchObject({ kind: 'fetched' })
     const named = server.url.replace('127.0.0.1', 'localhost')
-    expect(await fetchJwks(named, { dispatcher: guarded, allowHttp: true })).toMatchObject({ kind: 'failed' })
+    expect(await fetchJwks(named, { agent: guarded, allowHttp: true })).toMatchObject({ kind: 'failed' })
     expect(server.requests()).toBe(1)
   })
 })

@@ -1,5 +1,4 @@
-import type { Agent } from 'undici'
-import { createGuardedAgent, type GuardedAgentOptions } from '../../outbound/guarded-agent.js'
+import { GuardedAgent, type GuardedAgentOptions } from '../../outbound/guarded-agent.js'
 import { type KeySet, keySetOf } from '../jws/key-set.js'
 import type { SubjectIssuer } from '../snapshot.js'
 import { fetchJwks, type JwksFailure } from './fetch-jwks.js'
@@ -43,12 +42,12 @@ interface Held {
  * ```
  */
 export class IssuerKeys {
-  readonly #agent: Agent
+  readonly #agent: GuardedAgent
   readonly #held = new WeakMap<SubjectIssuer, Held>()
   #waiting = 0
 
   constructor(private readonly options: IssuerKeysOptions) {
-    this.#agent = createGuardedAgent(options)
+    this.#agent = new GuardedAgent(options)
   }
 
   /** How many wait for an issuer to answer. */
@@ -131,7 +130,7 @@ export class IssuerKeys {
 
   async #load(issuer: SubjectIssuer, uri: string, held: Held, now: number): Promise<void> {
     const { allowPrivateAddresses } = this.options
-    const answer = await fetchJwks(uri, { dispatcher: this.#agent, allowHttp: allowPrivateAddresses })
+    const answer = await fetchJwks(uri, { agent: this.#agent, allowHttp: allowPrivateAddresses })
     held.failed = answer.kind === 'failed'
     if (answer.kind === 'failed') {
       this.options.onFailure?.(issuer, answer.reason)

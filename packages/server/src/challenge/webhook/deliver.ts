@@ -1,6 +1,5 @@
-import { type Dispatcher, request } from 'undici'
 import { fetchableUrl } from '../../outbound/fetchable-url.js'
-import { PrivateAddressError } from '../../outbound/guarded-agent.js'
+import { type GuardedAgent, PrivateAddressError } from '../../outbound/guarded-agent.js'
 import { webhookHeaders } from './signature.js'
 
 /** One attempt: to where, under which secret, of what. */
@@ -14,8 +13,7 @@ export interface Delivery {
 }
 
 export interface DeliveryMeans {
-  /** A guarded agent. */
-  readonly dispatcher: Dispatcher
+  readonly agent: GuardedAgent
   /** Whether `http:` will do: only where private addresses are allowed. */
   readonly allowHttp: boolean
   readonly signal: AbortSignal
@@ -37,9 +35,8 @@ export async function deliver(delivery: Delivery, means: DeliveryMeans): Promise
   const verdict = fetchableUrl(url, means.allowHttp)
   if (verdict !== 'fetchable') return { kind: 'failed', reason: verdict }
   try {
-    const answer = await request(url, {
+    const answer = await means.agent.request(url, {
       method: 'POST',
-      dispatcher: means.dispatcher,
       signal: AbortSignal.any([means.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       headers: {
         'content-type': 'application/json',

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { openWebhookSecret } from '../../authority/settings/webhook-secret.js'
 import type { Snapshots } from '../../authority/snapshot.js'
-import { createGuardedAgent } from '../../outbound/guarded-agent.js'
+import { GuardedAgent } from '../../outbound/guarded-agent.js'
 import type { Db } from '../../store/database.js'
 import type { Sealer } from '../../store/seal.js'
 import { deliver } from './deliver.js'
@@ -47,7 +47,7 @@ export class WebhookWorker {
   #again = false
 
   constructor(private readonly deps: WebhookDeps) {
-    this.#agent = createGuardedAgent({ allowPrivateAddresses: deps.allowPrivateAddresses })
+    this.#agent = new GuardedAgent({ allowPrivateAddresses: deps.allowPrivateAddresses })
   }
 
   start(): void {
@@ -115,7 +115,7 @@ export class WebhookWorker {
         body: message.payload,
         timestamp: Math.floor(message.now / 1000),
       },
-      { dispatcher: this.#agent, allowHttp: this.deps.allowPrivateAddresses, signal: this.#stopping.signal },
+      { agent: this.#agent, allowHttp: this.deps.allowPrivateAddresses, signal: this.#stopping.signal },
     )
     if (end.kind === 'delivered') return removeMessage(db, message)
     if (this.#stopping.signal.aborted) return postponeMessage(db, message, 0)

@@ -1,6 +1,5 @@
-import type { LedgerEvent } from '../ledger/event.js'
 import { BOOLEAN, BYTES, HEX, INT4, INT8, JSONB, TEXT, UUID } from '../store/binary.js'
-import type { BinaryType, BinaryWriter } from '../store/binary-writer.js'
+import type { BinaryWriter } from '../store/binary-writer.js'
 import { subjectKey } from '../store/tables.js'
 import {
   type Anchor,
@@ -82,26 +81,13 @@ export function writeBatch(
   into.array(INT4, offsets, (offset) => offset)
   into.array(UUID, items, ({ event }) => event.id)
   into.array(HEX, items, ({ event }) => event.leafHash)
-  into.array(CANONICAL, items, ({ event }) => event)
-  into.array(OPENINGS, items, ({ event }) => (event.openings === null ? null : event))
+  into.array(TEXT, items, ({ event }) => event.canonical)
+  into.array(TEXT, items, ({ event }) => event.openings)
   into.array(INT4, anchors, ({ n }) => n)
   into.array(UUID, anchors, ({ anchor }) => anchor.sessionId)
   into.array(INT8, anchors, ({ anchor }) => anchor.version)
   writeConsumed(into, consumed)
   into.value(JSONB, encodeRest(items))
-}
-
-const CANONICAL = textOf(({ canonical }) => canonical)
-const OPENINGS = textOf(({ openings }) => openings ?? '')
-
-// What is known to be ASCII is written as it stands: to have it encoded takes ten times as long, 2 % of an exchange.
-function textOf(read: (event: LedgerEvent) => string): BinaryType<LedgerEvent> {
-  return {
-    oid: TEXT.oid,
-    most: (event) => (event.isAscii ? read(event).length : TEXT.most(read(event))),
-    write: (into, event, at) =>
-      event.isAscii ? into.write(read(event), at, 'latin1') : TEXT.write(into, read(event), at),
-  }
 }
 
 /** A challenge that item `n` uses up. */

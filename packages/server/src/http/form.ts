@@ -36,24 +36,20 @@ export function fieldsOf({ properties }: TObject): FormFields {
 export function parseForm(body: string, fields: FormFields): Map<string, string[]> {
   const form = new Map<string, string[]>()
   const empty = new Set<string>()
-  for (let start = 0; start < body.length; ) {
-    const found = body.indexOf('&', start)
-    const end = found === -1 ? body.length : found
-    const equals = body.indexOf('=', start)
-    const nameEnd = equals === -1 || equals > end ? end : equals
-    if (end > start) {
-      const written = body.slice(start, nameEnd)
-      const name = fields.known.has(written) ? written : decode(written)
-      const value = decode(body.slice(nameEnd + 1, end))
-      const values = form.get(name)
-      if ((values !== undefined || empty.has(name)) && !fields.repeatable.has(name)) {
-        throw new OAuthError('invalid_request', `${nameable(name, fields)} is given more than once`)
-      }
-      if (value === '') empty.add(name)
-      else if (values === undefined) form.set(name, [value])
-      else values.push(value)
+  if (body === '') return form
+  for (const pair of body.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const written = equals === -1 ? pair : pair.slice(0, equals)
+    const name = fields.known.has(written) ? written : decode(written)
+    const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
+    const values = form.get(name)
+    if ((values !== undefined || empty.has(name)) && !fields.repeatable.has(name)) {
+      throw new OAuthError('invalid_request', `${nameable(name, fields)} is given more than once`)
     }
-    start = end + 1
+    if (value === '') empty.add(name)
+    else if (values === undefined) form.set(name, [value])
+    else values.push(value)
   }
   return form
 }

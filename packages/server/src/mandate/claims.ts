@@ -55,8 +55,8 @@ export interface MandateClaims {
 }
 
 /**
- * The JSON of a mandate's claims, member by member: `JSON.stringify` takes three times as long, some 2 % of an exchange. Ids and
- * registered names hold nothing that JSON would escape.
+ * The JSON of a mandate's claims, member by member: `JSON.stringify` takes 1.5 times as long. Ids and registered
+ * names hold nothing that JSON would escape.
  */
 export function claimsJson(claims: MandateClaims): string {
   const { iss, sub, aud, exp, iat, jti, client_id, zone_id, scope, sid, root_sid, use, sub_type, txn } = claims

@@ -35,7 +35,7 @@ export const INT4: BinaryType<number> = {
 export const INT8: BinaryType<number> = {
   oid: 20,
   most: () => 8,
-  // Both halves as what they are: to make a BigInt of it takes ten times as long.
+  // Both halves as what they are: to make a BigInt of it takes three times as long.
   write: (into, value, at) => into.writeInt32BE(value | 0, into.writeInt32BE(Math.floor(value / 2 ** 32), at)) - at,
 }
 

@@ -362,6 +362,20 @@ describe('no private address is ever connected to', () => {
     expect(connected).toEqual([])
   })
 
+  it('and by an agent that was destroyed nothing is fetched, whether it had fetched before or not', async () => {
+    const server = await issuerServer((_request, response) => response.end(JSON.stringify(jwks('a'))))
+    const [used, unused] = [
+      new GuardedAgent({ allowPrivateAddresses: true }),
+      new GuardedAgent({ allowPrivateAddresses: true }),
+    ]
+    expect(await fetchJwks(server.url, { agent: used, allowHttp: true })).toMatchObject({ kind: 'fetched' })
+    for (const agent of [used, unused]) {
+      await agent.destroy()
+      expect(await fetchJwks(server.url, { agent, allowHttp: true })).toEqual({ kind: 'failed', reason: 'unreachable' })
+    }
+    expect(server.requests()).toBe(1)
+  })
+
   it('unless the configuration allows it', async () => {
     const server = await issuerServer((_request, response) => response.end(JSON.stringify(jwks('a'))))
     const guarded = new GuardedAgent({ allowPrivateAddresses: false })

@@ -110,8 +110,7 @@ function namedTargets({ request, snapshot }: Asked) {
 
 function decisionMembers(decisions: readonly PolicyDecision[], openings: Openings): string {
   const decision = decisions.every(({ kind }) => kind === 'allow') ? 'allow' : 'deny'
-  const named = decisions.flatMap((each) => each.determining)
-  const determining = named.length > 1 ? [...new Set(named)] : named
+  const determining = [...new Set(decisions.flatMap((each) => each.determining))]
   const diagnostics = decisions.flatMap((each) => each.diagnostics)
   const noted = diagnostics.length === 0 ? undefined : openings.commit('/diagnostics', canonicalJson(diagnostics))
   return `"decision":"${decision}","determining_policies":${canonicalJson(determining)},${optional('diagnostics', noted)}`

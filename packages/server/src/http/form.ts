@@ -40,8 +40,7 @@ export function parseForm(body: string, fields: FormFields): Map<string, string[
   for (const pair of body.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
-    const written = equals === -1 ? pair : pair.slice(0, equals)
-    const name = fields.known.has(written) ? written : decode(written)
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals))
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1))
     const values = form.get(name)
     if ((values !== undefined || empty.has(name)) && !fields.repeatable.has(name)) {

@@ -46,6 +46,13 @@ describe('a mandate', () => {
     expect(payload.sub).toBe('alice')
   })
 
+  it('says what it was asked to, whatever its length and script', async () => {
+    for (const sub of ['a', 'ü', '👍🏽'].flatMap((unit) => [1, 2_000, 3_000].map((times) => unit.repeat(times)))) {
+      const [, payload = ''] = (await mint({ sub })).split('.')
+      expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({ sub, zone_id: zone.zoneId })
+    }
+  })
+
   it('expires at exp, also when it was remembered', async () => {
     const token = await mint()
     const exp = NOW + 900_000
